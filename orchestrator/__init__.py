@@ -1,0 +1,1 @@
+"""Run LLM agents on Celery."""

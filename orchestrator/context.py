@@ -1,0 +1,51 @@
+"""What tools, hooks, guardrails and callable instructions get to know about the run they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from orchestrator.resources import get_resource
+from orchestrator.usage import Usage
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+@dataclass
+class RunContext(Generic[C]):
+    """A run's context. Never shown to the model.
+
+    `context` is the producer's object: it travels with the run as JSON, changes made by tools and
+    hooks are kept, and every invocation sees them, on whichever worker it runs.
+    """
+
+    context: C
+    usage: Usage = field(default_factory=Usage)
+    run_id: str = ""
+    agent: str = ""
+    """Name of the active agent."""
+
+    def resource(self, factory: Callable[[], R]) -> R:
+        """The worker's own object made by `factory`: made once per process on first use, never serialised."""
+        return get_resource(factory)
+
+
+@dataclass
+class ToolContext(RunContext[C]):
+    """The context of one tool call."""
+
+    tool_name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+    """The call's arguments, as the model wrote them."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """Stays the same however often this call is run: give it to the service that you change."""
+        return f"{self.run_id}:{self.call_id}"
+
+
+RunContextWrapper = RunContext
+"""The Agents SDK's name of `RunContext`."""

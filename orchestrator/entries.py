@@ -1,0 +1,182 @@
+"""The ledger's entries: what can happen to a run, as versioned JSON.
+
+Every entry carries `v`. A reader accepts its own version and older ones; a newer one raises
+`MessageError`, so that an old worker leaves the run to a new one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from orchestrator.errors import MessageError
+from orchestrator.model_settings import ModelSettings
+from orchestrator.usage import Usage
+
+VERSION = 1
+DEFAULT_MAX_TURNS = 10
+
+Item = dict[str, Any]
+ContextPatch = dict[str, Any]
+"""The top-level fields of the run's context that changed, with their new values."""
+
+
+class RunOptions(BaseModel):
+    """What one submit may set for the whole run. It is JSON, and travels with the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_turns: int | None = Field(default=DEFAULT_MAX_TURNS, ge=0)
+    """Model calls allowed, over all handoffs. `None` is no limit."""
+    model: str | None = None
+    """Beats every agent's own model."""
+    model_settings: ModelSettings | None = None
+    """Overlays every agent's own settings."""
+    tool_not_found_behavior: Literal["raise_error", "return_error_to_model"] = "raise_error"
+    tool_name_collision_policy: Literal["warn", "error"] = "warn"
+    max_function_tool_concurrency: int | None = Field(default=None, ge=1)
+
+
+class EntryBase(BaseModel):
+    """What all entries share."""
+
+    model_config = ConfigDict(frozen=True)
+
+    v: int = VERSION
+
+
+class RunInput(EntryBase):
+    """The run's first entry: what the producer submitted."""
+
+    type: Literal["input"] = "input"
+    agent: str
+    items: list[Item]
+    context: Any = None
+    options: RunOptions = RunOptions()
+
+
+class Invoked(EntryBase):
+    """A worker has claimed the run. Written by the claim itself."""
+
+    type: Literal["invocation"] = "invocation"
+    step: int
+    task: str
+    worker: str
+    fence: int
+
+
+class Reply(EntryBase):
+    """One model call's result, as Responses output items."""
+
+    type: Literal["reply"] = "reply"
+    agent: str
+    items: list[Item]
+    usage: Usage = Usage()
+    model: str = ""
+    response_id: str | None = None
+
+
+class Started(EntryBase):
+    """A tool's body is about to run. Never run again without looking at what follows."""
+
+    type: Literal["started"] = "started"
+    call_id: str
+    tool: str
+
+
+class Output(EntryBase):
+    """A call is settled: what the model will see, and what code may need of it."""
+
+    type: Literal["output"] = "output"
+    call_id: str
+    tool: str
+    output: str | list[Item]
+    value: Any = None
+    """The tool's own value as JSON; kept only where a `tool_use_behavior` will look at it."""
+    failed: bool = False
+    usage: Usage | None = None
+    """What a called agent spent."""
+    context: ContextPatch | None = None
+
+
+class ChildEnded(EntryBase):
+    """A called agent, or a tool on another queue, has ended. The parent turns it into an `Output`."""
+
+    type: Literal["child"] = "child"
+    call_id: str
+    child: str
+    outcome: Outcome
+
+
+class HandedOff(EntryBase):
+    """Another agent is active from here on."""
+
+    type: Literal["handoff"] = "handoff"
+    source: str
+    target: str
+    outputs: list[Item]
+    """The outputs of this reply's handoff calls, ignored ones first."""
+    view: list[list[int] | Item] | None = None
+    """What an input filter left: ranges `[from, to)` of the conversation so far, or new items."""
+    context: ContextPatch | None = None
+
+
+class Parked(EntryBase):
+    """The run waits, without slot or message, for its children."""
+
+    type: Literal["parked"] = "parked"
+    waits: dict[str, str]
+    """Call id to child run id."""
+    context: ContextPatch | None = None
+
+
+class Outcome(EntryBase):
+    """How a run ended. Set once."""
+
+    type: Literal["outcome"] = "outcome"
+    kind: Literal["answer", "failure", "cancelled"]
+    output: Any = None
+    """The answer as JSON: text, or the structured output."""
+    error: dict[str, Any] | None = None
+    """`errors.describe_error` of what went wrong."""
+    agent: str = ""
+    usage: Usage = Usage()
+    context: ContextPatch | None = None
+    """What the run changed in its context; merged into the caller's."""
+    history: list[Item] | None = None
+    """Items that an error handler added to the conversation."""
+
+
+Entry = Annotated[
+    RunInput | Invoked | Reply | Started | Output | ChildEnded | HandedOff | Parked | Outcome,
+    Field(discriminator="type"),
+]
+ChildEnded.model_rebuild()
+
+_adapter: TypeAdapter[Entry] = TypeAdapter(Entry)
+
+
+def dump_entry(entry: EntryBase) -> str:
+    """The entry's JSON, without fields that hold their defaults (`v` and `type` always stay)."""
+    body = entry.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps({"v": entry.v, "type": getattr(entry, "type", ""), **body}, ensure_ascii=False, separators=(",", ":"))
+
+
+def load_entry(text: str | bytes) -> Entry:
+    """The entry that `dump_entry` wrote. Raises `MessageError` for anything else."""
+    try:
+        return _adapter.validate_json(text)
+    except ValidationError as error:
+        raise MessageError(_describe_unreadable(text)) from error
+
+
+def _describe_unreadable(text: str | bytes) -> str:
+    try:
+        version = json.loads(text).get("v")
+    except (ValueError, AttributeError):
+        return f"A ledger entry is not ours: {text[:80]!r}. Does something else write to the ledger's keys?"
+    if isinstance(version, int) and version > VERSION:
+        return f"A ledger entry has version {version}, this process reads up to {VERSION}. Upgrade celery-orchestrator here."
+    return f"A ledger entry is malformed: {text[:80]!r}. Does something else write to the ledger's keys?"

@@ -1,0 +1,168 @@
+"""Every error a user of the library can meet.
+
+OrchestratorError
+├── UserError                    fix the code: a declaration or a call is wrong
+│   ├── AgentNotLoaded           no worker (or this process) has loaded that agent
+│   ├── DuplicateName            two different agents or tools share one name
+│   └── NotInstalled             the agent belongs to no Celery app yet
+├── SubmitError                  the run was not accepted, nothing was stored or spent
+│   ├── InvalidInput             the input is no text, item list or JSON value
+│   ├── InputTooLarge            larger than `max_input_bytes`
+│   ├── ContextNotSerializable   the context has no JSON form, or the wrong type
+│   └── RunConflict              the run id exists with other input
+├── RunFailed                    the run ended without an answer; `run_id` says which
+│   ├── MaxTurnsExceeded         raise `max_turns`, or find out why the agents go round
+│   ├── ModelBehaviorError       the model broke the rules: unknown tool, output that does not fit
+│   ├── ModelRefusalError        the model refused
+│   ├── ToolTimeoutError         a tool with `timeout_behavior="raise_exception"` was too slow
+│   ├── ModelCallError
+│   │   ├── ModelUnavailable     429, 5xx, timeout, broken connection: submit again later
+│   │   └── ModelRequestRejected 400, 401, 403, 404 …: fix the key, the model's name or the request
+│   ├── RunPoisoned              the invocation kept killing its worker
+│   └── RunCancelled             somebody cancelled it
+├── RunNotFound                  no ledger under that id: never submitted, or past its retention
+├── ResultTimeout                the run has not ended yet; it goes on
+├── MessageError                 a Celery message that is not ours, or newer than this worker
+└── LedgerError
+    ├── LedgerUnavailable        Redis cannot be reached
+    └── LedgerFull               Redis is out of memory
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OrchestratorError(Exception):
+    """Base of every error raised by this library. `run_id` is set where a run is concerned."""
+
+    def __init__(self, message: str = "", *, run_id: str | None = None, **data: Any) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.data = data
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class UserError(OrchestratorError):
+    """The library is used in a way that cannot work."""
+
+
+class AgentNotLoaded(UserError):
+    """A handoff, a call or a message names an agent that no worker has loaded."""
+
+
+class DuplicateName(UserError):
+    """Two different agents, or two different tools on queues, share one name."""
+
+
+class NotInstalled(UserError):
+    """The agent was not given to `install()` or `create_app()`."""
+
+
+class SubmitError(OrchestratorError):
+    """The run was not accepted."""
+
+
+class InvalidInput(SubmitError):
+    """The input is not text, a list of conversation items or a JSON value."""
+
+
+class InputTooLarge(SubmitError):
+    """The input exceeds `Settings.max_input_bytes`."""
+
+
+class ContextNotSerializable(SubmitError):
+    """The context has no JSON form, or is not of the type that the agent declares."""
+
+
+class RunConflict(SubmitError):
+    """The run id is taken by a run with other input."""
+
+
+class RunFailed(OrchestratorError):
+    """The run ended without an answer. `error_type` names the original exception's class."""
+
+    @property
+    def error_type(self) -> str:
+        return str(self.data.get("error_type", type(self).__name__))
+
+
+class MaxTurnsExceeded(RunFailed):
+    """The run needed more model calls than `max_turns` allows."""
+
+
+class ModelBehaviorError(RunFailed):
+    """The model did something it was told not to: unknown tool, invalid output, garbage."""
+
+
+class ModelRefusalError(RunFailed):
+    """The model refused to answer. `data["refusal"]` holds its words."""
+
+
+class ToolTimeoutError(RunFailed):
+    """A tool took longer than its timeout and asked for that to end the run."""
+
+
+class ModelCallError(RunFailed):
+    """The model's server did not answer the request. `data["status"]` holds the HTTP status, if any."""
+
+
+class ModelUnavailable(ModelCallError):
+    """The model's server is overloaded, broken or unreachable. Submitting again later may work."""
+
+
+class ModelRequestRejected(ModelCallError):
+    """The model's server refuses the request. Trying again will not help."""
+
+
+class RunPoisoned(RunFailed):
+    """The run's invocation was claimed too often without a result: it probably kills its worker."""
+
+
+class RunCancelled(RunFailed):
+    """The run was cancelled."""
+
+
+class RunNotFound(OrchestratorError):
+    """No ledger exists under that run id."""
+
+
+class ResultTimeout(OrchestratorError, TimeoutError):
+    """The run did not end within the time given; it goes on."""
+
+
+class MessageError(OrchestratorError):
+    """A Celery message that this worker cannot read."""
+
+
+class LedgerError(OrchestratorError):
+    """The ledger's server did not do what was asked."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger's server cannot be reached."""
+
+
+class LedgerFull(LedgerError):
+    """The ledger's server has no memory left."""
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """The JSON form of an error, as the ledger keeps it."""
+    if isinstance(error, OrchestratorError):
+        name = str(error.data.get("error_type", type(error).__name__))
+        return {"type": name, "message": error.message, "data": error.data}
+    return {"type": type(error).__name__, "message": str(error), "data": {}}
+
+
+def restore_error(described: dict[str, Any], *, run_id: str | None = None) -> OrchestratorError:
+    """The exception that `describe_error` described: its own class if it is ours, else `RunFailed`."""
+    name, message, data = described["type"], described["message"], dict(described.get("data") or {})
+    found = globals().get(name)
+    if isinstance(found, type) and issubclass(found, OrchestratorError):
+        return found(message, run_id=run_id, **data)
+    data["error_type"] = name
+    return RunFailed(f"{name}: {message}", run_id=run_id, **data)

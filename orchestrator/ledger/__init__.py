@@ -1,0 +1,1 @@
+"""Ledgers: one interface, on Redis and in memory."""

@@ -1,0 +1,264 @@
+"""The interface of a ledger: atomic scripts that move a run, and reads.
+
+The rules are those of docs/protocol.md. Scripts raise `Fenced` where the caller no longer holds the
+run: it must stop, publish nothing and deliver nothing. Every script may be called again after a lost
+connection: it then reports what its first execution did, or raises `Fenced`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orchestrator.entries import Entry, EntryBase, Outcome
+from orchestrator.usage import Usage
+
+Status = Literal["queued", "running", "parked", "done"]
+Position = str
+"""A place in a run's log; `START` is before the first entry."""
+START: Position = "0-0"
+
+
+class Fenced(Exception):
+    """Another worker holds the run now."""
+
+
+@dataclass(frozen=True)
+class LedgerSettings:
+    """The ledger's times, in seconds, and its limits. The numbers' reasons are in docs/protocol.md."""
+
+    grace_seconds: float = 5.0
+    max_grace_seconds: float = 60.0
+    lease_seconds: float = 30.0
+    retention_seconds: float = 86_400.0
+    max_tries: int = 5
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A step that is queued: what a message has to say, and the headers that it needs."""
+
+    run_id: str
+    step: int
+    task: str
+    """The Celery task's name: `agents.<name>` or `tools.<name>`."""
+    queue: str | None = None
+    priority: int | None = None
+    note: str = ""
+    """A few words for people: what this step is about."""
+    continuation: Mapping[str, Any] = field(default_factory=dict)
+    """The Celery headers of the producer's request: chain, chord, group, callbacks …"""
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What `start` needs to create a run."""
+
+    run_id: str
+    task: str
+    digest: str
+    """Of task and input: the same id with another digest is a conflict."""
+    entry: EntryBase
+    """The `RunInput`."""
+    queue: str | None = None
+    priority: int | None = None
+    note: str = ""
+    continuation: Mapping[str, Any] = field(default_factory=dict)
+    parent: tuple[str, str] | None = None
+    """The run that waits for this one, and its call id."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The licence to move a run on."""
+
+    run_id: str
+    step: int
+    fence: int
+    size: int
+    """Entries in the log; `append` and the commits say it back, so that none is applied twice."""
+    task: str
+    entries: list[Entry]
+    cancel: bool
+    outcome: Outcome | None
+    """Set: only the delivery is left."""
+    parent: tuple[str, str] | None
+    continuation: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run at one glance. Times are Unix seconds."""
+
+    run_id: str
+    status: Status
+    task: str
+    step: int
+    queue: str | None
+    started_at: float
+    updated_at: float
+    usage: Usage
+    cancel: bool
+    outcome: Outcome | None
+    parent: tuple[str, str] | None
+    waits: dict[str, str]
+    tries: int
+    size: int
+
+
+@dataclass(frozen=True)
+class AgentRecord:
+    """A task that a live worker has loaded."""
+
+    task: str
+    module: str
+    queue: str | None
+    worker: str
+    seen_at: float
+
+
+Renewal = Literal["held", "cancel", "fenced"]
+
+
+class Ledger(ABC):
+    """Where runs live. One instance serves one event loop."""
+
+    settings: LedgerSettings
+
+    # ---- scripts ----------------------------------------------------------------------------
+
+    @abstractmethod
+    async def start(self, run: NewRun) -> Pointer | None:
+        """Create the run, queued at step 1. Repeated: its pointer while it is queued at step 1, else `None`.
+
+        Raises `RunConflict` when the id is taken by a run with another digest.
+        """
+
+    @abstractmethod
+    async def claim(self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None) -> Claim | None:
+        """Become the holder of the run at `step`. `None`: stale, there is nothing to do.
+
+        `new` creates the run first if it does not exist (step 1 of a canvas member).
+        """
+
+    @abstractmethod
+    async def append(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        started: Sequence[str] = (),
+        settled: Sequence[str] = (),
+        usage: Usage | None = None,
+    ) -> bool:
+        """Record entries at log size `at`; True means that the run was cancelled: start nothing more.
+
+        `started` and `settled` name the call ids that begin and end. Raises `Fenced`, and
+        `ValueError` for starting a call that is settled.
+        """
+
+    @abstractmethod
+    async def hand_over(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, task: str, queue: str | None, note: str
+    ) -> list[Pointer]:
+        """Commit: another agent takes the next step. A cancelled run is ended instead: see `end`."""
+
+    @abstractmethod
+    async def park(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        children: Sequence[NewRun],
+        note: str,
+        settled: Sequence[str] = (),
+        timer_at: float | None = None,
+    ) -> list[Pointer]:
+        """Commit: wait for the children (created queued here), at the latest until `timer_at` (Unix seconds)."""
+
+    @abstractmethod
+    async def end(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
+    ) -> tuple[Outcome, list[Pointer]]:
+        """Commit the outcome and report it to the parent; the run stays running until `close`.
+
+        Returns the outcome that counts, which is another one if it was set before or the run was
+        cancelled, and the parent's pointer if this was its last open wait.
+        """
+
+    @abstractmethod
+    async def close(self, claim: Claim) -> None:
+        """The outcome is delivered: the run is done and expires after the retention."""
+
+    @abstractmethod
+    async def resolve(self, run_id: str, wait: str, entry: EntryBase) -> list[Pointer]:
+        """Close one open wait of a parked run; the last one queues it. Anything else is ignored."""
+
+    @abstractmethod
+    async def cancel(self, run_id: str) -> list[Pointer]:
+        """Flag the run and, through its open waits, all below it; parked ones are queued to end themselves."""
+
+    @abstractmethod
+    async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
+        """Extend the leases of (run id, fence) pairs."""
+
+    @abstractmethod
+    async def reconcile(self, limit: int) -> list[Pointer]:
+        """Move on runs whose deadline has passed: what has to be published again."""
+
+    # ---- reads ------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def summary(self, run_id: str) -> RunSummary | None:
+        """The run at one glance, or `None`."""
+
+    @abstractmethod
+    async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
+        """The log after a position."""
+
+    @abstractmethod
+    async def follow(
+        self, positions: Mapping[str, Position], *, timeout_seconds: float
+    ) -> list[tuple[str, Position, Entry]]:
+        """New entries (run id, position, entry) of several runs of one tree; waits for the first, then gives up."""
+
+    @abstractmethod
+    async def recent(self, limit: int) -> list[RunSummary]:
+        """The latest submitted runs that nobody called as a tool, newest first."""
+
+    @abstractmethod
+    async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
+        """A worker's word that it has loaded these tasks, good for `expire_seconds`."""
+
+    @abstractmethod
+    async def loaded(self) -> list[AgentRecord]:
+        """What live workers have loaded, and, with an old `seen_at`, what the latest dead ones had."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Raise `LedgerUnavailable` unless the server answers."""
+
+    @abstractmethod
+    async def close_connections(self) -> None:
+        """Let go of the server."""
+
+
+def root_of(run_id: str) -> str:
+    """The id of the run at the top of the tree: children are named `<root>:<digest>`."""
+    return run_id.split(":", 1)[0]
+
+
+def child_id(parent: str, call_id: str) -> str:
+    """The deterministic id of the run that serves a parent's call."""
+    digest = hashlib.sha256(f"{parent} {call_id}".encode()).hexdigest()[:12]
+    return f"{root_of(parent)}:{digest}"
+
+
+def task_id(run_id: str, step: int) -> str:
+    """The Celery task id of a run's step: the run's own id, then `<run id>.2`, `.3` …"""
+    return run_id if step == 1 else f"{run_id}.{step}"

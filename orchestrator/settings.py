@@ -1,0 +1,47 @@
+"""The only place that reads the environment."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ModelApi = Literal["responses", "chat", "schema-union", "rehearsal"]
+
+
+class Settings(BaseSettings):
+    """Values from `ORCHESTRATOR_*`, and from OpenAI's own variables. Times are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", frozen=True, extra="ignore", populate_by_name=True)
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """Broker, result backend and ledger of an app made by `create_app()`."""
+    ledger_url: str | None = None
+    """The ledger's Redis, if it is not the app's result backend or broker."""
+    namespace: str = "orchestrator"
+    """Prefix of the ledger's keys."""
+    lease_seconds: float = Field(default=30.0, gt=0)
+    grace_seconds: float = Field(default=5.0, gt=0)
+    retention_seconds: float = Field(default=86_400.0, gt=0)
+    max_tries: int = Field(default=5, ge=1)
+    max_input_bytes: int = Field(default=4_194_304, ge=1)
+    """Largest input, and largest context, of one run as JSON."""
+
+    model: str | None = Field(default=None, validation_alias=AliasChoices("ORCHESTRATOR_MODEL", "OPENAI_DEFAULT_MODEL"))
+    """The model of agents that name none."""
+    model_api: ModelApi | None = None
+    """Which API to speak. Default: Responses with a key, Chat Completions with a base URL alone, else rehearsal."""
+    openai_api_key: str | None = Field(default=None, validation_alias="OPENAI_API_KEY", repr=False)
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    model_timeout_seconds: float = Field(default=600.0, gt=0)
+    model_max_retries: int = Field(default=2, ge=0)
+    rehearsal_latency_seconds: float = Field(default=0.3, ge=0)
+    """How long the rehearsal model pretends to think."""
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
