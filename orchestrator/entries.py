@@ -37,6 +37,8 @@ class RunOptions(BaseModel):
     tool_not_found_behavior: Literal["raise_error", "return_error_to_model"] = "raise_error"
     tool_name_collision_policy: Literal["warn", "error"] = "warn"
     max_function_tool_concurrency: int | None = Field(default=None, ge=1)
+    expires_at: float | None = None
+    """Unix time by which a worker must have begun."""
 
 
 class EntryBase(BaseModel):
@@ -47,6 +49,18 @@ class EntryBase(BaseModel):
     v: int = VERSION
 
 
+class ToolCall(BaseModel):
+    """An agent's call of a tool."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    """The caller."""
+    tool_name: str
+    call_id: str
+    arguments: str
+
+
 class RunInput(EntryBase):
     """The run's first entry: what the producer submitted."""
 
@@ -55,6 +69,8 @@ class RunInput(EntryBase):
     items: list[Item]
     context: Any = None
     options: RunOptions = RunOptions()
+    call: ToolCall | None = None
+    """The call that this run serves, if an agent asked for it."""
 
 
 class Invoked(EntryBase):
@@ -120,6 +136,8 @@ class HandedOff(EntryBase):
     """The outputs of this reply's handoff calls, ignored ones first."""
     view: list[list[int] | Item] | None = None
     """What an input filter left: ranges `[from, to)` of the conversation so far, or new items."""
+    history_size: int = 0
+    """How many items of the view count as the run's input; the others were generated."""
     context: ContextPatch | None = None
 
 
@@ -139,6 +157,8 @@ class Outcome(EntryBase):
     kind: Literal["answer", "failure", "cancelled"]
     output: Any = None
     """The answer as JSON: text, or the structured output."""
+    fallback: str | None = None
+    """What a caller shows its model where the answer is empty."""
     error: dict[str, Any] | None = None
     """`errors.describe_error` of what went wrong."""
     agent: str = ""

@@ -19,6 +19,7 @@ OrchestratorError
 │   │   ├── ModelUnavailable     429, 5xx, timeout, broken connection: submit again later
 │   │   └── ModelRequestRejected 400, 401, 403, 404 …: fix the key, the model's name or the request
 │   ├── RunPoisoned              the invocation kept killing its worker
+│   ├── RunExpired               no worker had begun it by the time given as `expires`
 │   └── RunCancelled             somebody cancelled it
 ├── RunNotFound                  no ledger under that id: never submitted, or past its retention
 ├── ResultTimeout                the run has not ended yet; it goes on
@@ -120,6 +121,10 @@ class ModelRequestRejected(ModelCallError):
 
 class RunPoisoned(RunFailed):
     """The run's invocation was claimed too often without a result: it probably kills its worker."""
+
+
+class RunExpired(RunFailed):
+    """No worker had begun the run by the time given as `expires`."""
 
 
 class RunCancelled(RunFailed):

@@ -26,6 +26,15 @@ class Fenced(Exception):
     """Another worker holds the run now."""
 
 
+class CancelledMeanwhile(Exception):
+    """The run was cancelled before it moved, and has ended instead: publish `pointers`, deliver `outcome`."""
+
+    def __init__(self, outcome: Outcome, pointers: list[Pointer]) -> None:
+        super().__init__("The run was cancelled.")
+        self.outcome = outcome
+        self.pointers = pointers
+
+
 @dataclass(frozen=True)
 class LedgerSettings:
     """The ledger's times, in seconds, and its limits. The numbers' reasons are in docs/protocol.md."""
@@ -118,6 +127,8 @@ class AgentRecord:
     queue: str | None
     worker: str
     seen_at: float
+    is_live: bool = True
+    """False: the worker that had it is gone."""
 
 
 Renewal = Literal["held", "cancel", "fenced"]
@@ -138,7 +149,9 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    async def claim(self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None) -> Claim | None:
+    async def claim(
+        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+    ) -> Claim | None:
         """Become the holder of the run at `step`. `None`: stale, there is nothing to do.
 
         `new` creates the run first if it does not exist (step 1 of a canvas member).
@@ -157,15 +170,26 @@ class Ledger(ABC):
     ) -> bool:
         """Record entries at log size `at`; True means that the run was cancelled: start nothing more.
 
-        `started` and `settled` name the call ids that begin and end. Raises `Fenced`, and
-        `ValueError` for starting a call that is settled.
+        `started` and `settled` name call ids besides those of `Started` and `Output` entries; `usage` is what the
+        run has spent so far. Raises `Fenced`, and `ValueError` for starting a call that is settled.
         """
 
     @abstractmethod
     async def hand_over(
-        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, task: str, queue: str | None, note: str
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        task: str,
+        queue: str | None,
+        note: str,
+        usage: Usage | None = None,
     ) -> list[Pointer]:
-        """Commit: another agent takes the next step. A cancelled run is ended instead: see `end`."""
+        """Commit: another agent takes the next step.
+
+        A cancelled run is ended instead, with `entries` except the `HandedOff`: raises `CancelledMeanwhile`.
+        """
 
     @abstractmethod
     async def park(
@@ -178,8 +202,14 @@ class Ledger(ABC):
         note: str,
         settled: Sequence[str] = (),
         timer_at: float | None = None,
+        usage: Usage | None = None,
     ) -> list[Pointer]:
-        """Commit: wait for the children (created queued here), at the latest until `timer_at` (Unix seconds)."""
+        """Commit: wait for the children (created queued here), at the latest until `timer_at` (Unix seconds).
+
+        A child that exists is waited for again, one that has ended reports at once. The timer wakes the run
+        without an entry and drops the open waits. A cancelled run is ended instead, with `entries` except the
+        `Parked`: raises `CancelledMeanwhile`. A child's id with another digest: raises `RunConflict`.
+        """
 
     @abstractmethod
     async def end(
@@ -187,8 +217,9 @@ class Ledger(ABC):
     ) -> tuple[Outcome, list[Pointer]]:
         """Commit the outcome and report it to the parent; the run stays running until `close`.
 
-        Returns the outcome that counts, which is another one if it was set before or the run was
-        cancelled, and the parent's pointer if this was its last open wait.
+        Calls that were started and have no output get the output "unknown". Returns the
+        outcome that counts, which is another one if it was set before or the run was cancelled, and the
+        parent's pointer if this was its last open wait.
         """
 
     @abstractmethod
@@ -201,11 +232,17 @@ class Ledger(ABC):
 
     @abstractmethod
     async def cancel(self, run_id: str) -> list[Pointer]:
-        """Flag the run and, through its open waits, all below it; parked ones are queued to end themselves."""
+        """Flag the run and, through its open waits, all below it; parked ones are queued to end themselves.
+
+        An unknown run is flagged in advance. One that has its outcome is left alone.
+        """
 
     @abstractmethod
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
-        """Extend the leases of (run id, fence) pairs."""
+        """Extend the leases of (run id, fence) pairs.
+
+        `cancel` asks to stop the work; a run with only its delivery left is `held`, cancelled or not.
+        """
 
     @abstractmethod
     async def reconcile(self, limit: int) -> list[Pointer]:

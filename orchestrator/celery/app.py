@@ -1,0 +1,99 @@
+"""Into the Celery app that you have, or a new one: `install()` and `create_app()`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any
+
+from celery import Celery
+
+from orchestrator.agent import Agent
+from orchestrator.celery.runtime import Orchestrator
+from orchestrator.celery.worker import add_worker_steps
+from orchestrator.errors import UserError
+from orchestrator.hooks import RunHooks
+from orchestrator.settings import Settings, load_settings
+
+SAFE_DEFAULTS: dict[str, Any] = {
+    # Messages and results are JSON: nothing that comes from the broker is ever unpickled.
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    "result_serializer": "json",
+    # A message is acknowledged when its work is done, and comes back when its worker dies.
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    # Skipping redelivered tasks by their stored state loses chords; the ledger's fence does that job.
+    "worker_deduplicate_successful_tasks": False,
+    # A broker restart must not turn running tasks into failures.
+    "result_backend_always_retry": True,
+    "result_backend_max_retries": 50,
+    "redis_retry_on_timeout": True,
+    "broker_connection_retry_on_startup": True,
+    # One backend connection pool for all threads, not one a thread.
+    "result_backend_thread_safe": True,
+    # A chord's counters must outlive its slowest member: a run may wait for days.
+    "result_chord_expires": 0,
+    # Flower lives on events.
+    "worker_send_task_events": True,
+    "task_send_sent_event": True,
+    "task_track_started": True,
+}
+"""What `create_app` sets, each for the reason beside it. `docs/operations.md` has the measurements."""
+
+
+def create_app(
+    name: str = "orchestrator",
+    *,
+    agents: Iterable[Agent[Any]] = (),
+    modules: Iterable[str | ModuleType] = (),
+    settings: Settings | None = None,
+    hooks: Sequence[RunHooks] = (),
+    **conf: Any,
+) -> Celery:
+    """A Celery app with safe defaults and agents installed; `conf` overrides any Celery setting."""
+    settings = settings or load_settings()
+    app = Celery(name, broker=settings.redis_url, backend=settings.redis_url)
+    app.conf.update({**SAFE_DEFAULTS, **conf})
+    install(app, agents=agents, modules=modules, settings=settings, hooks=hooks)
+    return app
+
+
+def install(
+    app: Celery,
+    *,
+    agents: Iterable[Agent[Any]] = (),
+    modules: Iterable[str | ModuleType] = (),
+    settings: Settings | None = None,
+    hooks: Sequence[RunHooks] = (),
+) -> Orchestrator:
+    """Make agents tasks of this app. `modules` are imported, and every agent at their top level is taken.
+
+    Agents bring along all that they hand over to or call. May be called again with more agents. Raises
+    `DuplicateName` for two agents of one name and `UserError` for a module that has none.
+    """
+    orchestrator = getattr(app, "orchestrator", None)
+    if orchestrator is None:
+        orchestrator = Orchestrator(app, settings or load_settings(), hooks)
+        app.orchestrator = orchestrator
+        add_worker_steps(app, orchestrator)
+    elif settings is not None or hooks:
+        raise UserError("This app has an orchestrator already: give settings and hooks to the first install() only.")
+    for agent in agents:
+        orchestrator.add([agent], module=_calling_module())
+    for module in modules:
+        loaded = importlib.import_module(module) if isinstance(module, str) else module
+        found = [value for value in vars(loaded).values() if isinstance(value, Agent)]
+        if not found:
+            raise UserError(f"Module `{loaded.__name__}` has no Agent at its top level, but install() was told to take them.")
+        orchestrator.add(found, module=loaded.__name__)
+    return orchestrator
+
+
+def _calling_module() -> str:
+    """The module that calls `install` or `create_app`: where an error message should send people."""
+    frames = (frame.frame.f_globals.get("__name__", "") for frame in inspect.stack(context=0)[1:])
+    return next((name for name in frames if name != __name__), "")

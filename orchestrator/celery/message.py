@@ -1,0 +1,75 @@
+"""The wire format of a task's arguments: a first word with its input, or a pointer to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from orchestrator.entries import RunOptions
+from orchestrator.errors import MessageError
+from orchestrator.ledger.base import Pointer
+
+MESSAGE_VERSION = 1
+POINTER_ARGUMENT = "run"
+
+
+class StepMessage(BaseModel):
+    """A pointer to a step whose run is in the ledger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: int = MESSAGE_VERSION
+    id: str
+    step: int
+
+
+class FirstMessage(BaseModel):
+    """The arguments of `agent.s(...)`: the message itself starts the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Any
+    context: Any = None
+    max_turns: int | None | str = "default"
+    run_options: RunOptions | None = None
+
+
+def write_step(pointer: Pointer) -> dict[str, Any]:
+    """The keyword arguments of a step's message."""
+    return {POINTER_ARGUMENT: StepMessage(id=pointer.run_id, step=pointer.step).model_dump()}
+
+
+def read_message(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> StepMessage | FirstMessage:
+    """What a task was called with. Raises `MessageError` naming the task and what is wrong."""
+    if POINTER_ARGUMENT in kwargs:
+        return _read_step(task, kwargs[POINTER_ARGUMENT])
+    if len(args) > 1:
+        raise MessageError(
+            f"Task `{task}` takes one input, but was given {len(args)} positional arguments. In a chain, the previous "
+            f"task's result is the input: write the agent as `.s()`, or as `.si(input)` to ignore that result."
+        )
+    named = {"input": args[0], **kwargs} if args else dict(kwargs)
+    try:
+        return FirstMessage.model_validate(named)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise MessageError(f"Task `{task}` cannot read its message ({wrong}). It takes (input, context=, max_turns=).") from error
+
+
+def _read_step(task: str, body: Any) -> StepMessage:
+    version = body.get("v") if isinstance(body, Mapping) else None
+    if isinstance(version, int) and version > MESSAGE_VERSION:
+        raise NewerMessage(
+            f"Task `{task}` got a message of version {version}, this worker reads up to {MESSAGE_VERSION}. "
+            f"Upgrade celery-orchestrator on this worker; the run stays queued for newer ones."
+        )
+    try:
+        return StepMessage.model_validate(body)
+    except ValidationError as error:
+        raise MessageError(f"Task `{task}` got a message that is not ours: {str(body)[:80]!r}.") from error
+
+
+class NewerMessage(MessageError):
+    """A message for newer workers: it is left to them, the run is not harmed."""

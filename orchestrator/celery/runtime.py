@@ -1,0 +1,150 @@
+"""`Orchestrator`: what ties agents, ledger and one Celery app together in a process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+
+from orchestrator.agent import Agent
+from orchestrator.celery.continuation import read_continuation
+from orchestrator.celery.message import FirstMessage, StepMessage, read_message
+from orchestrator.celery.publish import CeleryPublisher
+from orchestrator.celery.task import InvocationTask
+from orchestrator.client import Client, Run
+from orchestrator.engine import Engine, Performed
+from orchestrator.errors import MessageError, SubmitError
+from orchestrator.hooks import RunHooks
+from orchestrator.ledger.base import Claim, Ledger, LedgerSettings, NewRun
+from orchestrator.ledger.redis import RedisLedger
+from orchestrator.loop import background
+from orchestrator.perform import perform
+from orchestrator.registry import Registry
+from orchestrator.renewer import Renewer
+from orchestrator.settings import Settings
+from orchestrator.submission import new_run
+
+
+class Orchestrator:
+    """Agents on one Celery app. Made by `install()`; found again as `app.orchestrator`."""
+
+    def __init__(self, app: Celery, settings: Settings, hooks: Sequence[RunHooks] = ()) -> None:
+        self.app = app
+        self.settings = settings
+        self.registry = Registry()
+        self.modules: dict[str, str] = {}
+        """Task name to the module that its agent came from."""
+        self._hooks = tuple(hooks)
+        self._engine: Engine | None = None
+        self._engine_pid = 0
+        self.client = Client(lambda: self.ledger, CeleryPublisher(app), self.registry, settings)
+
+    # ---- what users call --------------------------------------------------------------------
+
+    def submit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
+        """Start a run of an agent, or of the agent that workers know under a name."""
+        return self.client.submit(agent, input, **options)
+
+    async def asubmit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
+        """`submit` for async code."""
+        return await self.client.asubmit(agent, input, **options)
+
+    def run(self, run_id: str) -> Run:
+        """The handle of a run that somebody submitted."""
+        return self.client.run(run_id)
+
+    def add(self, agents: Sequence[Agent[Any]], *, module: str = "") -> None:
+        """Register agents, and all that they can reach, as Celery tasks."""
+        for agent in self.registry.add(agents):
+            agent._runtime = self
+            self._register(agent.task_name, f"Agent `{agent.name}`.", module)
+        for tool in self.registry.tools.values():
+            self._register(f"tools.{tool.name}", f"Tool `{tool.name}`, called by agents.", module)
+
+    def signature(self, agent: Agent[Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, immutable: bool) -> Any:
+        """A signature of the agent's task, with its queue and priority."""
+        options = {"queue": agent.queue, "priority": agent.priority}
+        known = {name: value for name, value in options.items() if value is not None}
+        return self.app.signature(agent.task_name, args=args, kwargs=kwargs, immutable=immutable, options=known)
+
+    def apply_async(self, agent: Agent[Any], args: Any, kwargs: Any, **options: Any) -> Any:
+        """Send the agent's task as Celery does."""
+        made = self.signature(agent, tuple(args or ()), dict(kwargs or {}), immutable=False)
+        return made.apply_async(**options)
+
+    # ---- what tasks call --------------------------------------------------------------------
+
+    @property
+    def ledger(self) -> Ledger:
+        """This process's ledger."""
+        return self.engine.ledger
+
+    @property
+    def engine(self) -> Engine:
+        """This process's engine; a forked child makes its own."""
+        if self._engine is None or self._engine_pid != os.getpid():
+            ledger = RedisLedger(self.ledger_url, namespace=self.settings.namespace, settings=ledger_settings(self.settings))
+            self._engine = Engine(ledger, self.registry, self.settings, Renewer(ledger), self._hooks)
+            self._engine_pid = os.getpid()
+        return self._engine
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's Redis: as set, else the app's result backend or broker if it is one, else `redis_url`."""
+        candidates = (self.settings.ledger_url, self.app.conf.result_backend, self.app.conf.broker_url)
+        usable = (url for url in candidates if isinstance(url, str) and url.startswith(("redis://", "rediss://", "unix://")))
+        return next(usable, self.settings.redis_url)
+
+    def perform(self, task: InvocationTask, args: Sequence[Any], kwargs: dict[str, Any]) -> Performed:
+        """One invocation: what a message asks for."""
+        message = read_message(task.name, args, kwargs)
+        # Stock Redis transport gives a message out again while it is still worked on (visibility timeout): a
+        # redelivery must not take over, so every delivery counts as another message.
+        message_id = f"{task.request.id}/{os.urandom(6).hex()}"
+        worker = task.request.hostname or "unknown"
+        if isinstance(message, StepMessage):
+            work = perform(self.engine, message.id, message.step, message_id=message_id, worker=worker)
+        else:
+            new = self._first_word(task, message)
+            work = perform(self.engine, new.run_id, 1, message_id=message_id, worker=worker, new=new)
+        return background.run(work)
+
+    def close(self, claim: Claim) -> None:
+        """The outcome is delivered."""
+        background.run(self.ledger.close(claim))
+
+    def _first_word(self, task: InvocationTask, message: FirstMessage) -> NewRun:
+        request = task.request
+        try:
+            return new_run(
+                self.registry.agent(task.name.removeprefix("agents.")),
+                message.input,
+                run_id=request.id,
+                settings=self.settings,
+                context=message.context,
+                max_turns=... if message.max_turns == "default" else message.max_turns,
+                run_options=message.run_options,
+                priority=(request.delivery_info or {}).get("priority"),
+                continuation=read_continuation(request, self.app),
+            )
+        except SubmitError as error:
+            raise MessageError(f"Task `{task.name}` cannot start a run from its message: {error.message}") from error
+
+    def _register(self, name: str, doc: str, module: str) -> None:
+        if name in self.app.tasks:
+            return
+        attributes = {"name": name, "orchestrator": self, "__doc__": doc, "__module__": module or __name__}
+        self.modules[name] = module
+        self.app.register_task(type(name, (InvocationTask,), attributes)())
+
+
+def ledger_settings(settings: Settings) -> LedgerSettings:
+    """The part of the settings that a ledger needs."""
+    return LedgerSettings(
+        grace_seconds=settings.grace_seconds,
+        lease_seconds=settings.lease_seconds,
+        retention_seconds=settings.retention_seconds,
+        max_tries=settings.max_tries,
+    )

@@ -1,0 +1,101 @@
+"""What every worker does beside its tasks: moves on runs whose deadline has passed, and says what it has loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery, bootsteps, signals
+
+from orchestrator.errors import LedgerError
+from orchestrator.ledger.base import AgentRecord
+from orchestrator.loop import background
+from orchestrator.resources import close_resources
+
+if TYPE_CHECKING:
+    from orchestrator.celery.runtime import Orchestrator
+
+logger = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 1.0
+RECONCILE_LIMIT = 100
+ANNOUNCE_SECONDS = 10.0
+
+
+class Keeper:
+    """The worker's own coroutine. No leader: every worker does this, the ledger's scripts see to the rest."""
+
+    def __init__(self, orchestrator: Orchestrator, worker: str) -> None:
+        self._orchestrator = orchestrator
+        self._worker = worker
+        self._future: Future[None] | None = None
+
+    def start(self) -> None:
+        """Begin, on the background loop."""
+        self._future = asyncio.run_coroutine_threadsafe(self._keep(), background.loop)
+
+    def stop(self) -> None:
+        """End at once; whatever is left undone the next worker does."""
+        if self._future is not None:
+            self._future.cancel()
+
+    async def _keep(self) -> None:
+        announced = 0.0
+        while True:
+            try:
+                if time.monotonic() - announced > ANNOUNCE_SECONDS:
+                    await self._announce()
+                    announced = time.monotonic()
+                await self._reconcile()
+            except LedgerError as error:
+                logger.warning("The ledger cannot be reached, trying again: %s", error)
+            except Exception:
+                logger.exception("Moving on overdue runs failed, trying again")
+            await asyncio.sleep(RECONCILE_SECONDS)
+
+    async def _reconcile(self) -> None:
+        pointers = await self._orchestrator.ledger.reconcile(RECONCILE_LIMIT)
+        if pointers:
+            logger.info("Publishing %d overdue steps again, the first of run %s", len(pointers), pointers[0].run_id)
+            await asyncio.to_thread(self._orchestrator.client.publish, pointers)
+
+    async def _announce(self) -> None:
+        now = time.time()
+        records = [
+            AgentRecord(task, module, self._queue_of(task), self._worker, now)
+            for task, module in self._orchestrator.modules.items()
+        ]
+        await self._orchestrator.ledger.announce(records, expire_seconds=3 * ANNOUNCE_SECONDS)
+
+    def _queue_of(self, task: str) -> str | None:
+        kind, _, name = task.partition(".")
+        registry = self._orchestrator.registry
+        return registry.agents[name].queue if kind == "agents" else registry.tools[name].queue
+
+
+def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
+    """Make every worker of this app keep its runs going."""
+
+    class KeeperStep(bootsteps.StartStopStep):  # type: ignore[misc]
+        requires = {"celery.worker.components:Pool"}  # noqa: RUF012 - after the pool has forked
+
+        def __init__(self, parent: Any, **kwargs: Any) -> None:
+            super().__init__(parent, **kwargs)
+            self._keeper = Keeper(orchestrator, parent.hostname)
+
+        def start(self, parent: Any) -> None:
+            self._keeper.start()
+
+        def stop(self, parent: Any) -> None:
+            self._keeper.stop()
+
+    app.steps["worker"].add(KeeperStep)
+    signals.worker_process_shutdown.connect(_close_resources, weak=False)
+    signals.worker_shutdown.connect(_close_resources, weak=False)
+
+
+def _close_resources(**kwargs: Any) -> None:
+    close_resources()

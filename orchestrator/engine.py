@@ -1,0 +1,44 @@
+"""What a process needs to perform invocations, and what an invocation comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator.entries import Outcome
+from orchestrator.hooks import RunHooks
+from orchestrator.ledger.base import Claim, Ledger, Pointer
+from orchestrator.registry import Registry
+from orchestrator.renewer import Renewer
+from orchestrator.settings import Settings
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The parts that every invocation of this process works with. Serves one event loop."""
+
+    ledger: Ledger
+    registry: Registry
+    settings: Settings
+    renewer: Renewer
+    run_hooks: Sequence[RunHooks] = ()
+
+
+@dataclass(frozen=True)
+class Performed:
+    """What an invocation came to. Its pointers must be published, whatever the kind.
+
+    `ended`: deliver the outcome, then close. `handed_over` and `parked`: nothing to deliver.
+    `stale`: another message has done, or is doing, this step.
+    """
+
+    kind: Literal["ended", "handed_over", "parked", "stale"]
+    note: str
+    """A few words for people: what happened."""
+    claim: Claim | None = None
+    outcome: Outcome | None = None
+    pointers: list[Pointer] = field(default_factory=list)
+
+
+STALE = Performed("stale", "nothing to do: this step is done or in other hands")

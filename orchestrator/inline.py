@@ -1,0 +1,92 @@
+"""`run_inline`: the same engine in this process, without broker or server, for tests and notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.agent import Agent
+from orchestrator.answers import typed_output
+from orchestrator.context_binding import ContextBinding, find_context_type
+from orchestrator.engine import Engine, Performed
+from orchestrator.entries import RunOptions
+from orchestrator.errors import restore_error
+from orchestrator.hooks import RunHooks
+from orchestrator.ledger.base import LedgerSettings, Pointer
+from orchestrator.ledger.memory import MemoryLedger
+from orchestrator.loop import background
+from orchestrator.perform import perform
+from orchestrator.registry import Registry
+from orchestrator.renewer import Renewer
+from orchestrator.result import RunResult
+from orchestrator.settings import Settings, load_settings
+from orchestrator.state import fold
+from orchestrator.submission import new_run
+
+
+def run_inline(agent: Agent[Any], input: Any, **options: Any) -> RunResult:
+    """Run the agent here and wait: handoffs and called agents included. Options as for `arun_inline`."""
+    return background.run(arun_inline(agent, input, **options))
+
+
+async def arun_inline(
+    agent: Agent[Any],
+    input: Any,
+    *,
+    context: Any = None,
+    max_turns: Any = ...,
+    run_options: RunOptions | Mapping[str, Any] | None = None,
+    hooks: Sequence[RunHooks] = (),
+    settings: Settings | None = None,
+) -> RunResult:
+    """`run_inline` for async code. Raises what ended the run, as `Run.result` does."""
+    settings = settings or load_settings()
+    registry = Registry()
+    registry.add([agent])
+    ledger = MemoryLedger(LedgerSettings())
+    engine = Engine(ledger, registry, settings, Renewer(ledger), hooks)
+    run_id = str(uuid.uuid4())
+    new = new_run(
+        agent, input, run_id=run_id, settings=settings, context=context, max_turns=max_turns, run_options=run_options
+    )
+    pointer = await ledger.start(new)
+    assert pointer is not None
+    await _drive(engine, [pointer])
+    return await _result(engine, run_id)
+
+
+async def _drive(engine: Engine, pointers: Sequence[Pointer]) -> None:
+    """Perform what is queued, side by side, until nothing is."""
+    going = {asyncio.ensure_future(_perform(engine, pointer)) for pointer in pointers}
+    while going:
+        finished, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            going |= {asyncio.ensure_future(_perform(engine, pointer)) for pointer in task.result().pointers}
+
+
+async def _perform(engine: Engine, pointer: Pointer) -> Performed:
+    performed = await perform(engine, pointer.run_id, pointer.step, message_id=str(uuid.uuid4()), worker="inline")
+    if performed.kind == "ended" and performed.claim is not None:
+        await engine.ledger.close(performed.claim)
+    return performed
+
+
+async def _result(engine: Engine, run_id: str) -> RunResult:
+    state = fold([entry for _, entry in await engine.ledger.entries(run_id)])
+    outcome = state.outcome
+    assert outcome is not None
+    if outcome.kind != "answer":
+        raise restore_error(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=run_id)
+    agent = engine.registry.agents[state.agent]
+    binding = ContextBinding(state.context, find_context_type(agent), owner=f"run {run_id}")
+    return RunResult(
+        run_id=run_id,
+        final_output=typed_output(outcome, engine.registry),
+        input=state.history,
+        new_items=state.new_items(),
+        last_agent=state.agent,
+        usage=state.usage,
+        context=binding.value,
+    )

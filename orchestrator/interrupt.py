@@ -1,0 +1,43 @@
+"""Stops work in the middle when its run is cancelled or taken over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from orchestrator.ledger.base import Fenced, Renewal
+
+T = TypeVar("T")
+
+
+class Interrupt:
+    """What an invocation has heard about its run from outside."""
+
+    def __init__(self, *, cancelled: bool) -> None:
+        self.cancelled = cancelled
+        self._fenced = False
+        self._work: asyncio.Task[Any] | None = None
+
+    def hear(self, news: Renewal) -> None:
+        """Take in what a renewal answered, and stop the work that is going on."""
+        self.cancelled = self.cancelled or news == "cancel"
+        self._fenced = self._fenced or news == "fenced"
+        if self._work is not None:
+            self._work.cancel()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do the work; `None` if the run was cancelled meanwhile. Raises `Fenced` if it was taken over."""
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        self._work = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._fenced:
+                raise Fenced from None
+            if self.cancelled and task.cancelled():
+                return None
+            task.cancel()  # the whole process is asked to stop, not this run
+            raise
+        finally:
+            self._work = None

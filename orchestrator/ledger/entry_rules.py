@@ -1,0 +1,68 @@
+"""What ledgers read from the entries that they record, and the entries that they write themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.entries import EntryBase, HandedOff, Outcome, Output, Parked, Reply, Started
+from orchestrator.errors import RunCancelled, RunPoisoned, describe_error
+from orchestrator.usage import Usage
+
+UNKNOWN = "Unknown: the run ended before the result of this call was recorded. It may have taken effect."
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Entries that a holder records at once, and what they say about the run."""
+
+    entries: Sequence[EntryBase]
+    started: Mapping[str, str]
+    """Calls that begin: the tool's name by call id."""
+    settled: Sequence[str]
+    """Calls that end."""
+    usage: Usage | None
+    """What the run has spent so far; `None` changes nothing."""
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the run got anywhere. Not by `Started`: a tool that kills its worker starts every time."""
+        return bool(self.settled) or any(isinstance(entry, Reply) for entry in self.entries)
+
+
+def read_entries(
+    entries: Sequence[EntryBase],
+    *,
+    started: Sequence[str] = (),
+    settled: Sequence[str] = (),
+    usage: Usage | None = None,
+) -> Writing:
+    """Add the calls that `Started` and `Output` entries name to those that the caller names."""
+    tools = {entry.call_id: entry.tool for entry in entries if isinstance(entry, Started)}
+    ends = [entry.call_id for entry in entries if isinstance(entry, Output)]
+    return Writing(entries, dict.fromkeys(started, "") | tools, list(dict.fromkeys([*settled, *ends])), usage)
+
+
+def is_move(entry: EntryBase) -> bool:
+    """Whether the entry would be untrue if the run ended instead of moving."""
+    return isinstance(entry, HandedOff | Parked)
+
+
+def cancelled_outcome(run_id: str) -> Outcome:
+    """The end of a run that was cancelled before its commit."""
+    error = RunCancelled(f"Run `{run_id}` was cancelled.")
+    return Outcome(kind="cancelled", error=describe_error(error))
+
+
+def poisoned_outcome(run_id: str, max_tries: int) -> Outcome:
+    """The end of a run that nobody should try again."""
+    error = RunPoisoned(
+        f"Run `{run_id}` was given to a worker {max_tries} times in a row without a result: it probably kills them. "
+        "Look into the workers' logs for what it did last."
+    )
+    return Outcome(kind="failure", error=describe_error(error))
+
+
+def unknown_output(call_id: str, tool: str) -> Output:
+    """What the log says of a call that was started and never heard of again."""
+    return Output(call_id=call_id, tool=tool, output=UNKNOWN, failed=True)

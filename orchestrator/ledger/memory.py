@@ -1,0 +1,280 @@
+"""The ledger in this process's memory, for tests and for running without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from orchestrator.entries import Entry, EntryBase, Invoked, Outcome
+from orchestrator.ledger import entry_rules, refusals
+from orchestrator.ledger.base import (
+    START,
+    AgentRecord,
+    CancelledMeanwhile,
+    Claim,
+    Ledger,
+    LedgerSettings,
+    NewRun,
+    Pointer,
+    Position,
+    Renewal,
+    RunSummary,
+)
+from orchestrator.ledger.directory import Announcement, select_records
+from orchestrator.ledger.entry_rules import Writing, read_entries
+from orchestrator.ledger.memory_runs import MemoryRun, MemoryRuns, pointers_to, with_usage
+from orchestrator.usage import Usage
+
+
+class MemoryLedger(Ledger):
+    """Behaves as the ledger in Redis does, as long as the process lives."""
+
+    def __init__(self, settings: LedgerSettings | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings or LedgerSettings()
+        self._clock = clock
+        self._runs = MemoryRuns(self.settings, clock)
+        self._announced: dict[tuple[str, str], Announcement] = {}
+
+    # ---- scripts ----------------------------------------------------------------------------
+
+    async def start(self, run: NewRun) -> Pointer | None:
+        self._runs.check_digest(run)
+        return self._runs.start(run)
+
+    async def claim(
+        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+    ) -> Claim | None:
+        if new and step == 1:
+            self._runs.start(new)
+        run = self._runs.find(run_id)
+        if run is None or not _may_take(run, step, message_id):
+            return None
+        run.status, run.holder = "running", message_id
+        run.fence += 1
+        run.tries += 1
+        self._runs.set_deadline(run, self.settings.lease_seconds)
+        self._runs.add_entry(run, Invoked(step=step, task=run.task, worker=worker, fence=run.fence))
+        if run.tries > self.settings.max_tries and run.outcome is None:
+            poisoned = entry_rules.poisoned_outcome(run_id, self.settings.max_tries)
+            self._runs.set_outcome(run, with_usage(run, poisoned))
+        return Claim(
+            run_id=run_id,
+            step=step,
+            fence=run.fence,
+            size=len(run.log),
+            task=run.task,
+            entries=list(run.log),
+            cancel=run.cancel,
+            outcome=run.outcome,
+            parent=run.parent,
+            continuation=run.continuation,
+        )
+
+    async def append(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        started: Sequence[str] = (),
+        settled: Sequence[str] = (),
+        usage: Usage | None = None,
+    ) -> bool:
+        writing = read_entries(entries, started=started, settled=settled, usage=usage)
+        run = self._runs.find_held(claim)
+        if run.outcome:
+            raise refusals.ended(run.run_id)
+        if entries and len(run.log) == at + len(entries):
+            return run.cancel  # applied before
+        _check_size(run, at)
+        for call_id in writing.started:
+            if call_id in run.settled:
+                raise refusals.settled(run.run_id, call_id)
+        self._runs.record(run, writing)
+        self._runs.set_deadline(run, self.settings.lease_seconds)
+        return run.cancel
+
+    async def hand_over(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        task: str,
+        queue: str | None,
+        note: str,
+        usage: Usage | None = None,
+    ) -> list[Pointer]:
+        repeated = self._runs.find_moved(claim)
+        if repeated:
+            return pointers_to(repeated)
+        run = self._begin_move(claim, at, read_entries(entries, usage=usage))
+        run.task, run.queue, run.note = task, queue, note
+        return [self._runs.wake(run)]
+
+    async def park(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        children: Sequence[NewRun],
+        note: str,
+        settled: Sequence[str] = (),
+        timer_at: float | None = None,
+        usage: Usage | None = None,
+    ) -> list[Pointer]:
+        repeated = self._runs.find_moved(claim)
+        if repeated:
+            return [pointer for pointer in map(self._runs.start, children) if pointer] + pointers_to(repeated)
+        for child in children:
+            self._runs.check_digest(child)
+        run = self._begin_move(claim, at, read_entries(entries, settled=settled, usage=usage))
+        run.status, run.holder, run.note, run.deadline = "parked", None, note, timer_at
+        pointers = [pointer for child in children for pointer in self._runs.wait_for(run, child)]
+        only_sleeps = timer_at is not None and not children
+        if not run.waits and not only_sleeps:
+            pointers.append(self._runs.wake(run))
+        return pointers
+
+    async def end(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
+    ) -> tuple[Outcome, list[Pointer]]:
+        run = self._runs.find_held(claim)
+        if run.outcome:
+            return run.outcome, self._runs.pointers_to_parent(run)
+        _check_size(run, at)
+        writing = read_entries(entries, usage=None if outcome.usage == Usage() else outcome.usage)
+        counts = None if run.cancel and outcome.kind != "cancelled" else outcome
+        pointers = self._runs.end(run, writing, counts)
+        return run.outcome or outcome, pointers
+
+    async def close(self, claim: Claim) -> None:
+        run = self._runs.find(claim.run_id)
+        if run and run.status == "done" and run.fence == claim.fence:
+            return
+        run = self._runs.find_held(claim)
+        if run.outcome is None:
+            raise refusals.unfinished(run.run_id)
+        run.status, run.deadline = "done", None
+        run.updated_at = self._clock()
+        run.expires_at = run.updated_at + self.settings.retention_seconds
+
+    async def resolve(self, run_id: str, wait: str, entry: EntryBase) -> list[Pointer]:
+        run = self._runs.find(run_id)
+        return self._runs.close_wait(run, wait, entry) if run else []
+
+    async def cancel(self, run_id: str) -> list[Pointer]:
+        run = self._runs.find(run_id)
+        if run is None:
+            self._runs.cancel_in_advance(run_id)
+            return []
+        if run.outcome:
+            return []
+        if run.cancel:
+            return pointers_to(run)  # cancelled before
+        run.cancel = True
+        if run.status != "parked":
+            return []
+        children = list(run.waits.values())
+        pointers = [self._runs.wake(run)]
+        for child in children:
+            pointers += await self.cancel(child)
+        return pointers
+
+    async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
+        return [self._renew(run_id, fence) for run_id, fence in held]
+
+    async def reconcile(self, limit: int) -> list[Pointer]:
+        return [self._move_on(run) for run in self._runs.overdue(limit)]
+
+    # ---- reads ------------------------------------------------------------------------------
+
+    async def summary(self, run_id: str) -> RunSummary | None:
+        run = self._runs.find(run_id)
+        return run.summary() if run else None
+
+    async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
+        run = self._runs.find(run_id)
+        first = int(after.split("-")[0])
+        log = run.log[first:] if run else []
+        return [(f"{number}-0", entry) for number, entry in enumerate(log, start=first + 1)]
+
+    async def follow(
+        self, positions: Mapping[str, Position], *, timeout_seconds: float
+    ) -> list[tuple[str, Position, Entry]]:
+        deadline = time.monotonic() + timeout_seconds
+        while positions:
+            news = self._runs.news
+            found = [
+                (run_id, position, entry)
+                for run_id, after in positions.items()
+                for position, entry in await self.entries(run_id, after)
+            ]
+            if found:
+                return found
+            try:
+                await asyncio.wait_for(news.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                break
+        return []
+
+    async def recent(self, limit: int) -> list[RunSummary]:
+        return [run.summary() for run in self._runs.root_runs()[:limit]]
+
+    async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
+        self._announced |= {(record.task, record.worker): (record, expire_seconds) for record in records}
+
+    async def loaded(self) -> list[AgentRecord]:
+        return select_records(self._announced.values(), self._clock())
+
+    async def ping(self) -> None:
+        """Memory is always there."""
+
+    async def close_connections(self) -> None:
+        """There are none."""
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _begin_move(self, claim: Claim, at: int, writing: Writing) -> MemoryRun:
+        run = self._runs.find_held(claim)
+        if run.outcome and run.cancel:
+            raise CancelledMeanwhile(run.outcome, self._runs.pointers_to_parent(run))
+        if run.outcome:
+            raise refusals.ended(run.run_id)
+        _check_size(run, at)
+        if run.cancel:
+            pointers = self._runs.end(run, writing)
+            raise CancelledMeanwhile(run.outcome or entry_rules.cancelled_outcome(run.run_id), pointers)
+        self._runs.record(run, writing)
+        return run
+
+    def _renew(self, run_id: str, fence: int) -> Renewal:
+        run = self._runs.find(run_id)
+        if run is None or run.status != "running" or run.fence != fence:
+            return "fenced"
+        self._runs.set_deadline(run, self.settings.lease_seconds)
+        return "cancel" if run.cancel and run.outcome is None else "held"
+
+    def _move_on(self, run: MemoryRun) -> Pointer:
+        match run.status:
+            case "parked":
+                return self._runs.wake(run)
+            case "running":
+                return self._runs.queue(run)
+            case _:
+                run.grace_seconds = min(run.grace_seconds * 2, self.settings.max_grace_seconds)
+                self._runs.set_deadline(run, run.grace_seconds)
+                return run.pointer()
+
+
+def _may_take(run: MemoryRun, step: int, message_id: str) -> bool:
+    if run.step != step:
+        return False
+    return run.status == "queued" or (run.status == "running" and run.holder == message_id and run.outcome is None)
+
+
+def _check_size(run: MemoryRun, expected: int) -> None:
+    if len(run.log) != expected:
+        raise refusals.outdated(run.run_id, expected, len(run.log))

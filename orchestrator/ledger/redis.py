@@ -1,0 +1,219 @@
+"""The ledger in Redis or Valkey: each move of a run is one Lua script in `scripts/`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from orchestrator.entries import Entry, EntryBase, Outcome, dump_entry, load_entry
+from orchestrator.ledger import redis_codec as codec
+from orchestrator.ledger.base import (
+    START,
+    AgentRecord,
+    CancelledMeanwhile,
+    Claim,
+    Ledger,
+    LedgerSettings,
+    NewRun,
+    Pointer,
+    Position,
+    Renewal,
+    RunSummary,
+)
+from orchestrator.ledger.directory import dump_record, load_record, select_records
+from orchestrator.ledger.entry_rules import read_entries
+from orchestrator.ledger.redis_connection import RedisConnection
+from orchestrator.ledger.redis_keys import RedisKeys
+from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
+from orchestrator.usage import Usage
+
+PATIENCE_SECONDS = 8.0
+"""How long a call outlasts a server that is away: longer than a restart, shorter than a lease."""
+
+
+class RedisLedger(Ledger):
+    """Runs on one Redis or Valkey primary, version 7 or newer. Connects at the first call."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "orchestrator",
+        settings: LedgerSettings | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.settings = settings or LedgerSettings()
+        self._keys = RedisKeys(namespace)
+        self._connection = RedisConnection(url, patience_seconds=patience_seconds)
+        self._scripts = RedisScripts(self._connection, self._keys, self.settings)
+
+    # ---- scripts ----------------------------------------------------------------------------
+
+    async def start(self, run: NewRun) -> Pointer | None:
+        arguments = {"new": codec.new_run_arguments(run)}
+        rows = await self._scripts.call("start", arguments, [dump_entry(run.entry)], run_id=run.run_id)
+        return next(iter(codec.read_pointers(rows)), None)
+
+    async def claim(
+        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+    ) -> Claim | None:
+        arguments = codec.claim_arguments(
+            run_id, step, message_id=message_id, worker=worker, new=new, max_tries=self.settings.max_tries
+        )
+        entries = [dump_entry(new.entry)] if new else []
+        answer = await self._scripts.call("claim", arguments, entries, run_id=run_id)
+        return codec.read_claim(run_id, step, answer) if answer else None
+
+    async def append(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        started: Sequence[str] = (),
+        settled: Sequence[str] = (),
+        usage: Usage | None = None,
+    ) -> bool:
+        arguments = codec.write_arguments(
+            claim, at, read_entries(entries, started=started, settled=settled, usage=usage)
+        )
+        texts = [dump_entry(entry) for entry in entries]
+        return bool(await self._scripts.call("append", arguments, texts, run_id=claim.run_id))
+
+    async def hand_over(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        task: str,
+        queue: str | None,
+        note: str,
+        usage: Usage | None = None,
+    ) -> list[Pointer]:
+        arguments = codec.commit_arguments(claim, at, read_entries(entries, usage=usage)) | {"task": task, "note": note}
+        if queue is not None:
+            arguments["queue"] = queue
+        texts = [dump_entry(entry) for entry in entries]
+        outcome, rows = await self._scripts.call("hand_over", arguments, texts, run_id=claim.run_id)
+        return _raise_if_ended(outcome, codec.read_pointers(rows))
+
+    async def park(
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        *,
+        children: Sequence[NewRun],
+        note: str,
+        settled: Sequence[str] = (),
+        timer_at: float | None = None,
+        usage: Usage | None = None,
+    ) -> list[Pointer]:
+        arguments = codec.commit_arguments(claim, at, read_entries(entries, settled=settled, usage=usage))
+        arguments |= {"note": note, "children": [codec.new_run_arguments(child) for child in children]}
+        if timer_at is not None:
+            arguments["timer_at"] = milliseconds(timer_at)
+        texts = [dump_entry(entry) for entry in [*entries, *(child.entry for child in children)]]
+        outcome, rows = await self._scripts.call("park", arguments, texts, run_id=claim.run_id)
+        return _raise_if_ended(outcome, codec.read_pointers(rows))
+
+    async def end(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
+    ) -> tuple[Outcome, list[Pointer]]:
+        usage = None if outcome.usage == Usage() else outcome.usage
+        arguments = codec.commit_arguments(claim, at, read_entries(entries, usage=usage))
+        arguments["is_cancelled"] = outcome.kind == "cancelled"
+        texts = [dump_entry(entry) for entry in [*entries, outcome]]
+        counts, rows = await self._scripts.call("end", arguments, texts, run_id=claim.run_id)
+        return codec.load_outcome(counts), codec.read_pointers(rows)
+
+    async def close(self, claim: Claim) -> None:
+        arguments = {"run_id": claim.run_id, "fence": claim.fence}
+        await self._scripts.call("close", arguments, run_id=claim.run_id)
+
+    async def resolve(self, run_id: str, wait: str, entry: EntryBase) -> list[Pointer]:
+        arguments = {"run_id": run_id, "wait": wait}
+        return codec.read_pointers(
+            await self._scripts.call("resolve", arguments, [dump_entry(entry)], run_id=run_id),
+        )
+
+    async def cancel(self, run_id: str) -> list[Pointer]:
+        return codec.read_pointers(await self._scripts.call("cancel", {"run_id": run_id}, run_id=run_id))
+
+    async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
+        if not held:
+            return []
+        answers: list[Renewal] = await self._scripts.call("renew", {"held": held})
+        return answers
+
+    async def reconcile(self, limit: int) -> list[Pointer]:
+        return codec.read_pointers(await self._scripts.call("reconcile", {"limit": limit}))
+
+    # ---- reads ------------------------------------------------------------------------------
+
+    async def summary(self, run_id: str) -> RunSummary | None:
+        return codec.read_summary(run_id, await self._connection.command("HGETALL", self._keys.run(run_id)))
+
+    async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
+        items = await self._connection.command("XRANGE", self._keys.log(run_id), f"({after}", "+")
+        return [(position, load_entry(fields["e"])) for position, fields in items]
+
+    async def follow(
+        self, positions: Mapping[str, Position], *, timeout_seconds: float
+    ) -> list[tuple[str, Position, Entry]]:
+        run_ids = {self._keys.log(run_id): run_id for run_id in positions}
+        deadline = time.monotonic() + timeout_seconds
+        while positions:
+            remaining = deadline - time.monotonic()
+            found = await self._connection.wait_for_entries(run_ids, positions.values(), seconds=remaining)
+            if found or remaining <= self._connection.block_seconds:
+                return [
+                    (run_ids[key], position, load_entry(fields["e"]))
+                    for key, items in found
+                    for position, fields in items
+                ]
+        return []
+
+    async def recent(self, limit: int) -> list[RunSummary]:
+        summaries: list[RunSummary] = []
+        while len(summaries) < limit:
+            ids = await self._connection.command("ZREVRANGE", self._keys.runs, len(summaries), limit - 1)
+            found = await self._summarise(ids)
+            summaries += found
+            gone = set(ids) - {summary.run_id for summary in found}
+            if not gone:
+                break
+            # Older ones take the places of those that have expired: look again.
+            await self._connection.command("ZREM", self._keys.runs, *gone)
+        return summaries
+
+    async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
+        pairs: list[str | float] = []
+        for record in records:
+            pairs += [record.seen_at, dump_record(record, expire_seconds)]
+        if pairs:
+            await self._connection.command("ZADD", self._keys.loaded, *pairs)
+            oldest = time.time() - self.settings.retention_seconds
+            await self._connection.command("ZREMRANGEBYSCORE", self._keys.loaded, "-inf", oldest)
+
+    async def loaded(self) -> list[AgentRecord]:
+        rows = await self._connection.command("ZRANGE", self._keys.loaded, 0, -1, "WITHSCORES")
+        return select_records((load_record(text, float(seen_at)) for text, seen_at in rows), time.time())
+
+    async def ping(self) -> None:
+        await self._connection.command("PING", patient=False)
+
+    async def close_connections(self) -> None:
+        await self._connection.close()
+
+    async def _summarise(self, ids: Sequence[str]) -> list[RunSummary]:
+        hashes = await self._connection.pipeline([("HGETALL", self._keys.run(run_id)) for run_id in ids])
+        summaries = (codec.read_summary(run_id, fields) for run_id, fields in zip(ids, hashes, strict=True))
+        return [summary for summary in summaries if summary]
+
+
+def _raise_if_ended(outcome: str | None, pointers: list[Pointer]) -> list[Pointer]:
+    if outcome:
+        raise CancelledMeanwhile(codec.load_outcome(outcome), pointers)
+    return pointers

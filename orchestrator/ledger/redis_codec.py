@@ -1,0 +1,139 @@
+"""How runs look in Redis: script arguments and answers, and the fields of a run's hash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.entries import Invoked, Outcome, dump_entry, load_entry
+from orchestrator.errors import MessageError
+from orchestrator.ledger import entry_rules
+from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary
+from orchestrator.ledger.entry_rules import Writing
+from orchestrator.usage import Usage
+
+UNKNOWN_OUTPUT = dump_entry(entry_rules.unknown_output("", ""))
+
+
+def new_run_arguments(run: NewRun) -> dict[str, Any]:
+    """What scripts need to create a run, but for its entry. Without nulls: cjson takes them for values."""
+    parent, parent_call = run.parent or (None, None)
+    fields = {
+        "run_id": run.run_id,
+        "task": run.task,
+        "digest": run.digest,
+        "note": run.note,
+        "queue": run.queue,
+        "priority": run.priority,
+        "continuation": json.dumps(dict(run.continuation), ensure_ascii=False),
+        "parent": parent,
+        "parent_call": parent_call,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def claim_arguments(
+    run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None, max_tries: int
+) -> dict[str, Any]:
+    """The arguments of `claim`, with templates of the entries that it writes."""
+    arguments: dict[str, Any] = {
+        "run_id": run_id,
+        "step": step,
+        "message": message_id,
+        "invoked": dump_entry(Invoked(step=step, task="", worker=worker, fence=0)),
+        "poisoned": dump_entry(entry_rules.poisoned_outcome(run_id, max_tries)),
+        "unknown_output": UNKNOWN_OUTPUT,
+    }
+    if new is not None:
+        arguments["new"] = new_run_arguments(new)
+    return arguments
+
+
+def write_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
+    """The arguments of the scripts with which a holder writes to its run."""
+    arguments: dict[str, Any] = {
+        "run_id": claim.run_id,
+        "step": claim.step,
+        "fence": claim.fence,
+        "at": at,
+        "entries": [entry_rules.is_move(entry) for entry in writing.entries],
+        "started": list(writing.started.items()),
+        "settled": writing.settled,
+        "has_result": writing.has_result,
+    }
+    if writing.usage is not None:
+        arguments["usage"] = writing.usage.model_dump_json(exclude_defaults=True)
+    return arguments
+
+
+def commit_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
+    """The arguments of a commit, with templates of the entries that a cancelled run gets instead."""
+    return write_arguments(claim, at, writing) | {
+        "cancelled": dump_entry(entry_rules.cancelled_outcome(claim.run_id)),
+        "unknown_output": UNKNOWN_OUTPUT,
+    }
+
+
+def load_outcome(text: str) -> Outcome:
+    """The outcome in a run's hash."""
+    entry = load_entry(text)
+    if not isinstance(entry, Outcome):
+        raise MessageError(f"A run's outcome is a {type(entry).__name__}. Does something else write to its keys?")
+    return entry
+
+
+def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
+    """The pointers of a script's answer."""
+    return [
+        Pointer(
+            run_id=run_id,
+            step=int(step),
+            task=task,
+            queue=queue,
+            priority=None if priority is None else int(priority),
+            note=note or "",
+            continuation=json.loads(continuation or "{}"),
+        )
+        for run_id, step, task, queue, priority, note, continuation in rows
+    ]
+
+
+def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
+    """The answer of `claim`."""
+    log, (fence, task, cancel, outcome, parent, parent_call, continuation) = answer
+    return Claim(
+        run_id=run_id,
+        step=step,
+        fence=int(fence),
+        size=len(log),
+        task=task,
+        entries=[load_entry(text) for text in log],
+        cancel=bool(cancel),
+        outcome=load_outcome(outcome) if outcome else None,
+        parent=(parent, parent_call) if parent else None,
+        continuation=json.loads(continuation),
+    )
+
+
+def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
+    """A run's hash. A run that was only cancelled in advance does not exist yet."""
+    if "status" not in fields:
+        return None
+    outcome, parent = fields.get("outcome"), fields.get("parent")
+    return RunSummary(
+        run_id=run_id,
+        status=fields["status"],  # type: ignore[arg-type]  # written by our scripts alone
+        task=fields["task"],
+        step=int(fields["step"]),
+        queue=fields.get("queue"),
+        started_at=int(fields["started_at"]) / 1000,
+        updated_at=int(fields["updated_at"]) / 1000,
+        usage=Usage.model_validate_json(fields.get("usage", "{}")),
+        cancel="cancel" in fields,
+        outcome=load_outcome(outcome) if outcome else None,
+        parent=(parent, fields["parent_call"]) if parent else None,
+        waits=json.loads(fields.get("waits", "{}")),
+        tries=int(fields["tries"]),
+        size=int(fields["size"]),
+    )

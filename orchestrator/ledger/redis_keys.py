@@ -1,0 +1,34 @@
+"""The names of the ledger's keys in Redis."""
+
+from __future__ import annotations
+
+from orchestrator.errors import UserError
+from orchestrator.ledger.base import root_of
+
+
+class RedisKeys:
+    """Key names in one namespace.
+
+    A tree of runs shares the hash tag `{root}`. `run` and `log` are templates, because the scripts
+    meet ids on their way (a parent, open waits) and name those keys themselves, from the same templates.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        if not namespace or set(namespace) & set("{}%"):
+            raise UserError(f"The ledger's namespace `{namespace}` must not be empty, nor contain `{{`, `}}` or `%`.")
+        self.run_template = f"{namespace}:run:{{%s}}:%s"
+        self.log_template = f"{namespace}:log:{{%s}}:%s"
+        self.due = f"{namespace}:due"
+        """Sorted set: run id by the deadline at which any worker moves the run on."""
+        self.runs = f"{namespace}:runs"
+        """Sorted set: ids of the latest root runs by the time of submission."""
+        self.loaded = f"{namespace}:loaded"
+        """Sorted set: which worker has loaded which task, by the time when it last said so."""
+
+    def run(self, run_id: str) -> str:
+        """The hash with the run's state."""
+        return self.run_template % (root_of(run_id), run_id)
+
+    def log(self, run_id: str) -> str:
+        """The stream with the run's entries: one field, `e`, with the entry's JSON."""
+        return self.log_template % (root_of(run_id), run_id)

@@ -1,0 +1,102 @@
+"""The ledger's Lua scripts, called by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis.commands.core import AsyncScript
+from redis.exceptions import ResponseError
+
+from orchestrator.entries import VERSION
+from orchestrator.errors import LedgerError
+from orchestrator.ledger import refusals
+from orchestrator.ledger.base import LedgerSettings
+from orchestrator.ledger.redis_connection import RedisConnection
+from orchestrator.ledger.redis_keys import RedisKeys
+
+RUNS_KEPT = 10_000
+
+_RUN_WHEN_FULL = frozenset({"close", "cancel", "renew", "reconcile"})
+"""Scripts that let runs end, so that their memory comes back. The others must not begin on a full server."""
+
+
+class RedisScripts:
+    """Calls scripts; turns their refusals into errors."""
+
+    def __init__(self, connection: RedisConnection, keys: RedisKeys, settings: LedgerSettings) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._settings = json.dumps(_script_settings(keys, settings))
+        self._scripts: dict[str, AsyncScript] = {}
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], entries: Sequence[str] = (), *, run_id: str = ""
+    ) -> Any:
+        """Run `scripts/<name>.lua`. `entries` are passed as they are; `run_id` is the run that a refusal is about."""
+        script = self._load(name)
+        values = [self._settings, json.dumps(arguments, ensure_ascii=False), *entries]
+        # One key is enough to route the call; scripts find the other keys themselves.
+        keys = [self._keys.run(run_id) if run_id else self._keys.due]
+        try:
+            return await self._connection.call(lambda: script(keys=keys, args=values))
+        except ResponseError as error:
+            raise _read_refusal(error, name, arguments, run_id) from error
+
+    def _load(self, name: str) -> AsyncScript:
+        if name not in self._scripts:
+            self._scripts[name] = self._connection.commands.register_script(_read_script(name))
+        return self._scripts[name]
+
+
+@cache
+def _read_script(name: str) -> str:
+    folder = files("orchestrator.ledger") / "scripts"
+    flags = "allow-oom" if name in _RUN_WHEN_FULL else ""
+    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name)]
+    # With this line a full server refuses a script before its first write, never in the middle.
+    return "\n".join([f"#!lua flags={flags}", *parts])
+
+
+def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any]:
+    return {
+        "run_template": keys.run_template,
+        "log_template": keys.log_template,
+        "due": keys.due,
+        "runs": keys.runs,
+        "runs_kept": RUNS_KEPT,
+        "grace": milliseconds(settings.grace_seconds),
+        "max_grace": milliseconds(settings.max_grace_seconds),
+        "lease": milliseconds(settings.lease_seconds),
+        "retention": milliseconds(settings.retention_seconds),
+        "max_tries": settings.max_tries,
+        "version": VERSION,
+    }
+
+
+def milliseconds(seconds: float) -> int:
+    """Scripts count in whole milliseconds: Lua writes them without a fraction or an exponent."""
+    return round(seconds * 1000)
+
+
+def _read_refusal(error: ResponseError, name: str, arguments: Mapping[str, Any], run_id: str) -> Exception:
+    # "CODE detail script: <sha>, on …": the server adds where the script stopped.
+    code, _, detail = str(error).partition(" script: ")[0].partition(" ")
+    match code:
+        case "FENCED":
+            return refusals.fenced(run_id, arguments["fence"])
+        case "CONFLICT":
+            return refusals.conflict(detail)
+        case "OUTDATED":
+            return refusals.outdated(run_id, arguments["at"], int(detail))
+        case "ENDED":
+            return refusals.ended(run_id)
+        case "UNFINISHED":
+            return refusals.unfinished(run_id)
+        case "SETTLED":
+            return refusals.settled(run_id, detail)
+        case _:
+            return LedgerError(f"The ledger's script `{name}` failed: {error}", run_id=run_id or None)

@@ -1,0 +1,43 @@
+"""The errors with which ledgers refuse a call, in the same words everywhere."""
+
+from __future__ import annotations
+
+from orchestrator.errors import LedgerError, RunConflict
+from orchestrator.ledger.base import Fenced
+
+
+def fenced(run_id: str, fence: int) -> Fenced:
+    """The caller's licence has lapsed."""
+    return Fenced(f"Run `{run_id}` is no longer held under fence {fence}.")
+
+
+def conflict(run_id: str) -> RunConflict:
+    """The id is taken."""
+    return RunConflict(
+        f"Run `{run_id}` exists with another agent or input. Submit under a new id, or with the first input again.",
+        run_id=run_id,
+    )
+
+
+def outdated(run_id: str, expected: int, size: int) -> LedgerError:
+    """The log is not what the caller decided upon."""
+    return LedgerError(
+        f"The log of run `{run_id}` has {size} entries, this invocation expected {expected}. "
+        "It must not write what it decided on an older log: claim the run again.",
+        run_id=run_id,
+    )
+
+
+def ended(run_id: str) -> LedgerError:
+    """Only the delivery is left."""
+    return LedgerError(f"Run `{run_id}` has its outcome, nothing can be added: deliver it.", run_id=run_id)
+
+
+def unfinished(run_id: str) -> LedgerError:
+    """There is nothing to have been delivered."""
+    return LedgerError(f"Run `{run_id}` has no outcome, it cannot be closed: end it first.", run_id=run_id)
+
+
+def settled(run_id: str, call_id: str) -> ValueError:
+    """A call is about to take effect twice."""
+    return ValueError(f"Call `{call_id}` of run `{run_id}` has its output, it must not start again.")

@@ -1,0 +1,23 @@
+-- Records entries of a running run. Answers whether it was cancelled, which permits nothing new to start.
+
+local id = args.run_id
+
+check_holder(id, args.fence)
+if get(id, 'outcome') then
+  refuse('ENDED')
+end
+
+-- Applied before, and the answer was lost.
+if #args.entries > 0 and get(id, 'size') == tostring(args.at + #args.entries) then
+  return get(id, 'cancel')
+end
+
+check_size(args.at)
+for _, started in ipairs(args.started) do
+  if get(id, 'call:' .. started[1]) == 'settled' then
+    refuse('SETTLED', started[1])
+  end
+end
+record_entries(false)
+renew_lease(id)
+return get(id, 'cancel')

@@ -1,0 +1,38 @@
+-- Makes a message's worker the holder of a run's step, with all that it needs to go on. Nil: the message is stale.
+
+local id = args.run_id
+
+if not get(id, 'status') and args.new and args.step == 1 then
+  create_run(args.new, ARGV[FIRST_ENTRY])
+end
+
+local function may_take()
+  local run = redis.call('HMGET', run_key(id), 'status', 'step', 'holder', 'outcome')
+  local status, step, holder, outcome = unpack(run)
+  if step ~= tostring(args.step) then
+    return false
+  end
+  -- Redelivered to us while we hold it: our predecessor died. An outcome waits for the lease instead, because its
+  -- second delivery must come after Celery's chord dispatch claim has lapsed.
+  return status == 'queued' or status == 'running' and holder == args.message and not outcome
+end
+
+if not may_take() then
+  return false
+end
+
+local fence = redis.call('HINCRBY', run_key(id), 'fence', 1)
+local tries = redis.call('HINCRBY', run_key(id), 'tries', 1)
+set(id, 'status', 'running', 'holder', args.message)
+renew_lease(id)
+add_entry(id, fill(args.invoked, {task = get(id, 'task'), fence = fence}))
+if tries > settings.max_tries and not get(id, 'outcome') then
+  set_outcome(id, with_usage(args.poisoned))
+end
+
+local log = {}
+for _, item in ipairs(redis.call('XRANGE', log_key(id), '-', '+')) do
+  table.insert(log, item[2][2])
+end
+local fields = redis.call('HMGET', run_key(id), 'fence', 'task', 'cancel', 'outcome', 'parent', 'parent_call', 'continuation')
+return {log, fields}

@@ -1,0 +1,251 @@
+-- What every script shares: its arguments, the clock, and the moves of a run. Prepended to each of them.
+--
+-- ARGV: settings (JSON), this call's arguments (JSON), then entries: each the JSON text that goes to the log.
+-- Entries hold whole conversations, so no script parses them, nor an outcome. `add_entry` takes them as they are.
+-- Run ids are met on the way (a parent, open waits), so keys cannot be declared in KEYS: one primary holds them all.
+
+local settings = cjson.decode(ARGV[1])
+local args = cjson.decode(ARGV[2])
+local FIRST_ENTRY = 3
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- The answer's pointers: what the caller has to publish.
+local pointers = {}
+
+local function root_of(id)
+  return string.match(id, '^[^:]*')
+end
+
+local function run_key(id)
+  return string.format(settings.run_template, root_of(id), id)
+end
+
+local function log_key(id)
+  return string.format(settings.log_template, root_of(id), id)
+end
+
+-- Abort the script. Only before its first write: Redis does not roll back.
+local function refuse(code, detail)
+  error({err = code .. ' ' .. (detail or args.run_id)})
+end
+
+local function get(id, field)
+  return redis.call('HGET', run_key(id), field)
+end
+
+local function set(id, ...)
+  redis.call('HSET', run_key(id), 'updated_at', now, ...)
+end
+
+local function set_deadline(id, deadline)
+  redis.call('ZADD', settings.due, deadline, id)
+end
+
+local function renew_lease(id)
+  set_deadline(id, now + settings.lease)
+end
+
+local function add_entry(id, entry)
+  redis.call('XADD', log_key(id), '*', 'e', entry)
+  redis.call('HINCRBY', run_key(id), 'size', 1)
+end
+
+-- A small entry of the scripts' own: the template's fields, some of them replaced. For templates without lists,
+-- which cjson would turn into objects when they are empty.
+local function fill(template, fields)
+  local entry = cjson.decode(template)
+  for name, value in pairs(fields) do
+    entry[name] = value
+  end
+  return cjson.encode(entry)
+end
+
+local function point_to(id)
+  local fields = redis.call('HMGET', run_key(id), 'step', 'task', 'queue', 'priority', 'note', 'continuation')
+  table.insert(pointers, {id, unpack(fields)})
+end
+
+local function point_to_queued(id)
+  if id and get(id, 'status') == 'queued' then
+    point_to(id)
+  end
+end
+
+local function queue_run(id)
+  set(id, 'status', 'queued', 'grace', settings.grace)
+  redis.call('HDEL', run_key(id), 'holder')
+  set_deadline(id, now + settings.grace)
+end
+
+-- A parked run goes on, with or without all that it waited for.
+local function wake(id)
+  redis.call('HINCRBY', run_key(id), 'step', 1)
+  redis.call('HDEL', run_key(id), 'waits')
+  set(id, 'tries', 0)
+  queue_run(id)
+  point_to(id)
+end
+
+local function list_root_run(id)
+  redis.call('ZADD', settings.runs, now, id)
+  redis.call('ZREMRANGEBYRANK', settings.runs, 0, -settings.runs_kept - 1)
+end
+
+-- The hash may exist without a status: a cancel came first and left its flag, which stays.
+local function create_run(new, entry)
+  local id = new.run_id
+  set(id, 'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
+    'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation)
+  for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call'}) do
+    if new[field] then
+      set(id, field, new[field])
+    end
+  end
+  redis.call('PERSIST', run_key(id))
+  add_entry(id, entry)
+  queue_run(id)
+  if not new.parent then
+    list_root_run(id)
+  end
+end
+
+local function check_digest(new)
+  local digest = get(new.run_id, 'digest')
+  if digest and digest ~= new.digest then
+    refuse('CONFLICT', new.run_id)
+  end
+end
+
+local function start_run(new, entry)
+  if not get(new.run_id, 'status') then
+    create_run(new, entry)
+  end
+  if get(new.run_id, 'step') == '1' then
+    point_to_queued(new.run_id)
+  end
+end
+
+-- Whatever closes a wait: a child's end, or somebody's decision. The first one wins, the last wait wakes the run.
+local function close_wait(id, wait, entry)
+  if get(id, 'status') ~= 'parked' then
+    return
+  end
+  local waits = cjson.decode(get(id, 'waits') or '{}')
+  if not waits[wait] then
+    return
+  end
+  add_entry(id, entry)
+  waits[wait] = nil
+  if next(waits) then
+    set(id, 'waits', cjson.encode(waits))
+  else
+    wake(id)
+  end
+end
+
+-- Concatenated, not encoded: the outcome may hold empty lists.
+local function child_ended(id, call, outcome)
+  return '{"v":' .. settings.version .. ',"type":"child","call_id":' .. cjson.encode(call)
+    .. ',"child":' .. cjson.encode(id) .. ',"outcome":' .. outcome .. '}'
+end
+
+-- A call is `started:<tool>`, then `settled`.
+local function settle_started_calls(id)
+  local fields, open = redis.call('HGETALL', run_key(id)), {}
+  for i = 1, #fields, 2 do
+    local call, tool = string.match(fields[i], '^call:(.*)$'), string.match(fields[i + 1], '^started:(.*)$')
+    if call and tool then
+      table.insert(open, {call, tool})
+    end
+  end
+  table.sort(open, function(a, b) return a[1] < b[1] end)
+  for _, pair in ipairs(open) do
+    add_entry(id, fill(args.unknown_output, {call_id = pair[1], tool = pair[2]}))
+    set(id, 'call:' .. pair[1], 'settled')
+  end
+end
+
+local function set_outcome(id, outcome)
+  settle_started_calls(id)
+  add_entry(id, outcome)
+  set(id, 'outcome', outcome)
+  local parent, call = unpack(redis.call('HMGET', run_key(id), 'parent', 'parent_call'))
+  if parent then
+    close_wait(parent, call, child_ended(id, call, outcome))
+  end
+end
+
+-- An outcome of the scripts' own, with what the run has spent.
+local function with_usage(outcome)
+  local usage = get(args.run_id, 'usage')
+  return usage and fill(outcome, {usage = cjson.decode(usage)}) or outcome
+end
+
+local function check_holder(id, fence)
+  if get(id, 'status') ~= 'running' or get(id, 'fence') ~= tostring(fence) then
+    refuse('FENCED', id)
+  end
+end
+
+local function check_size(expected)
+  local size = get(args.run_id, 'size')
+  if size ~= tostring(expected) then
+    refuse('OUTDATED', size)
+  end
+end
+
+-- Was this hand-over or park applied before, and its answer lost? The fence is ours until somebody claims the run,
+-- and only a commit parks a run or counts its step up.
+local function is_repeated()
+  local status, step, fence = unpack(redis.call('HMGET', run_key(args.run_id), 'status', 'step', 'fence'))
+  return fence == tostring(args.fence) and (status == 'parked' or status == 'queued' and step ~= tostring(args.step))
+end
+
+-- Record this call's entries and what they say about tool calls. `without_moves`: the run has ended instead of
+-- moving, so the entries that would say that it moved are left out.
+local function record_entries(without_moves)
+  local id = args.run_id
+  for i, is_move in ipairs(args.entries) do
+    if not (is_move and without_moves) then
+      add_entry(id, ARGV[FIRST_ENTRY + i - 1])
+    end
+  end
+  for _, started in ipairs(args.started) do
+    set(id, 'call:' .. started[1], 'started:' .. started[2])
+  end
+  for _, call in ipairs(args.settled) do
+    set(id, 'call:' .. call, 'settled')
+  end
+  if args.usage then
+    set(id, 'usage', args.usage)
+  end
+  if args.has_result then
+    set(id, 'tries', 0)
+  end
+end
+
+-- The run has an outcome (none given: it is cancelled) and its parent knows. It stays running until it is delivered.
+local function end_run(outcome)
+  record_entries(get(args.run_id, 'cancel'))
+  outcome = outcome or with_usage(args.cancelled)
+  set_outcome(args.run_id, outcome)
+  renew_lease(args.run_id)
+  return outcome
+end
+
+-- The start of a hand-over or a park. An outcome: the run is cancelled and has ended instead.
+local function end_if_cancelled()
+  check_holder(args.run_id, args.fence)
+  local outcome, is_cancelled = get(args.run_id, 'outcome'), get(args.run_id, 'cancel')
+  if outcome then
+    if not is_cancelled then
+      refuse('ENDED')
+    end
+    point_to_queued(get(args.run_id, 'parent'))
+    return outcome
+  end
+  check_size(args.at)
+  return is_cancelled and end_run()
+end

@@ -1,0 +1,14 @@
+-- Commits an outcome and reports it to the parent. Answers the outcome that counts.
+
+local id = args.run_id
+
+check_holder(id, args.fence)
+local outcome = get(id, 'outcome')
+if outcome then
+  point_to_queued(get(id, 'parent'))
+  return {outcome, pointers}
+end
+
+check_size(args.at)
+local is_cancelled = get(id, 'cancel') and not args.is_cancelled
+return {end_run(not is_cancelled and ARGV[FIRST_ENTRY + #args.entries]), pointers}

@@ -1,0 +1,71 @@
+"""The one event loop of this process on which all our input and output happens.
+
+Connections belong to the loop that opened them; one loop for the life of the process, in a thread of its
+own, means that no connection ever meets a closed or a foreign loop, whatever the caller's own loops do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from orchestrator.errors import UserError
+
+T = TypeVar("T")
+
+
+class BackgroundLoop:
+    """An event loop in a daemon thread, started at first use, and anew in a forked child."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop of this process."""
+        with self._lock:
+            if self._loop is None:
+                self._start()
+            assert self._loop is not None
+            return self._loop
+
+    def run(self, work: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
+        """Do the work on the loop and wait for it. Must not be called on the loop itself."""
+        if self.is_current():
+            work.close()
+            raise UserError("This blocks the event loop that it waits for. In async code use the awaitable form.")
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result(timeout)
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def arun(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work on the loop and await it from any other."""
+        if self.is_current():
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
+
+    def is_current(self) -> bool:
+        """Whether the caller runs on this loop."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    def forget(self) -> None:
+        """In a forked child: the parent's thread is not here, and its lock may be held for ever."""
+        self._loop, self._lock = None, threading.Lock()
+
+    def _start(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="orchestrator-loop", daemon=True).start()
+
+
+background = BackgroundLoop()
+os.register_at_fork(after_in_child=background.forget)

@@ -1,0 +1,60 @@
+"""What an agent asks its model: which model, and the request."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.agent import Agent
+from orchestrator.context import RunContext
+from orchestrator.entries import RunOptions
+from orchestrator.model_settings import ModelSettings
+from orchestrator.models.base import Model, ModelRequest, OutputFormat, ToolSpec
+from orchestrator.models.resolve import resolve_model
+from orchestrator.output_schema import output_schema_of
+from orchestrator.settings import Settings
+from orchestrator.state import RunState
+from orchestrator.toolbox import Toolbox
+
+
+def pick_model(agent: Agent[Any], options: RunOptions, settings: Settings) -> Model:
+    """The run's model, else the agent's, else the one of the environment."""
+    return resolve_model(options.model or agent.model, settings=settings, rehearsal=agent.rehearsal)
+
+
+async def build_request(
+    agent: Agent[Any], state: RunState, context: RunContext[Any], toolbox: Toolbox
+) -> ModelRequest:
+    """The next model call's request. Instructions and prompt are evaluated anew each time."""
+    return ModelRequest(
+        instructions=await agent.get_system_prompt(context),
+        input=state.model_input(),
+        tools=[spec for spec in toolbox.specs if isinstance(spec, ToolSpec)],
+        hosted_tools=[spec for spec in toolbox.specs if not isinstance(spec, ToolSpec)],
+        output_format=_output_format(agent),
+        settings=_settings(agent, state),
+        prompt=await _prompt(agent, context),
+        agent=agent.name,
+    )
+
+
+def _settings(agent: Agent[Any], state: RunState) -> ModelSettings:
+    settings = agent.model_settings.resolve(state.options.model_settings)
+    if agent.reset_tool_choice and agent.name in state.tool_users:
+        return settings.model_copy(update={"tool_choice": None})
+    return settings
+
+
+def _output_format(agent: Agent[Any]) -> OutputFormat | None:
+    schema = output_schema_of(agent.output_type)
+    if schema is None or schema.is_plain_text():
+        return None
+    return OutputFormat(schema.name(), schema.json_schema(), schema.is_strict_json_schema())
+
+
+async def _prompt(agent: Agent[Any], context: RunContext[Any]) -> Mapping[str, Any] | None:
+    if not callable(agent.prompt):
+        return agent.prompt
+    made = agent.prompt(context, agent)
+    return await made if inspect.isawaitable(made) else made

@@ -1,0 +1,35 @@
+"""Performs the step that a message points to: claims the run, then invokes its agent or its queued tool."""
+
+from __future__ import annotations
+
+from orchestrator.endings import failure_outcome
+from orchestrator.engine import STALE, Engine, Performed
+from orchestrator.errors import OrchestratorError
+from orchestrator.invocation import Invocation
+from orchestrator.ledger.base import Claim, NewRun
+from orchestrator.queued_tool import QueuedTool
+from orchestrator.state import fold
+
+
+async def perform(
+    engine: Engine, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+) -> Performed:
+    """Move a run on. `worker` is the name that people know this process by; `new` creates the run first.
+
+    Raises `LedgerError` when the ledger cannot be reached: the message must then be kept, or the run
+    is taken up again when its deadline passes.
+    """
+    claim = await engine.ledger.claim(run_id, step, message_id=message_id, worker=worker, new=new)
+    if claim is None:
+        return STALE
+    try:
+        invocation = QueuedTool(engine, claim) if claim.task.startswith("tools.") else Invocation(engine, claim)
+    except OrchestratorError as error:
+        return await _refuse(engine, claim, error)
+    return await invocation.perform()
+
+
+async def _refuse(engine: Engine, claim: Claim, error: OrchestratorError) -> Performed:
+    """End a run that cannot even begin here: its context, say, is not of the type that the agent declares."""
+    outcome, pointers = await engine.ledger.end(claim, claim.size, [], failure_outcome(fold(claim.entries), error))
+    return Performed("ended", outcome.kind, claim, outcome, pointers)

@@ -1,0 +1,212 @@
+"""A run's state: the fold of its ledger's entries. Nothing else remembers anything about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from orchestrator.entries import (
+    ChildEnded,
+    Entry,
+    HandedOff,
+    Invoked,
+    Outcome,
+    Output,
+    Parked,
+    Reply,
+    RunInput,
+    RunOptions,
+    Started,
+)
+from orchestrator.models.base import Item
+from orchestrator.usage import Usage
+
+
+@dataclass
+class Turn:
+    """A model reply whose calls are not all settled, or whose consequence is not yet drawn."""
+
+    reply: Reply
+    outputs: dict[str, Output] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+    ended_children: dict[str, ChildEnded] = field(default_factory=dict)
+    replayed: frozenset[str] = frozenset()
+    """Call ids of this reply that were settled in an earlier turn: not run again, not shown again."""
+
+    def function_calls(self) -> list[Item]:
+        """The reply's new function calls in order, each call id once."""
+        calls = {item["call_id"]: item for item in self.reply.items if item.get("type") == "function_call"}
+        return [call for call_id, call in calls.items() if call_id not in self.replayed]
+
+    def visible_items(self) -> list[Item]:
+        """The reply's items as the model will see them again: replays and identical siblings are left out."""
+        seen: set[str] = set(self.replayed)
+        shown = []
+        for item in self.reply.items:
+            if item.get("type") == "function_call":
+                if item["call_id"] in seen:
+                    continue
+                seen.add(item["call_id"])
+            shown.append(item)
+        return shown
+
+    def output_items(self) -> list[Item]:
+        """The settled calls' outputs, in the order of the reply."""
+        settled = [self.outputs[call["call_id"]] for call in self.function_calls() if call["call_id"] in self.outputs]
+        return [function_call_output(output.call_id, output.output) for output in settled]
+
+
+@dataclass
+class RunState:
+    """What a run has come to. `apply` every entry of its ledger in order."""
+
+    agent: str = ""
+    history: list[Item] = field(default_factory=list)
+    """The items that the run was given."""
+    generated: list[Item] = field(default_factory=list)
+    """The items of finished turns."""
+    turn: Turn | None = None
+    context: Any = None
+    options: RunOptions = field(default_factory=RunOptions)
+    invocations: int = 0
+    """Times that a worker has claimed the run."""
+    turns: int = 0
+    """Model calls so far."""
+    active_turns: int = 0
+    """Model calls since the active agent became active."""
+    usage: Usage = field(default_factory=Usage)
+    settled_calls: dict[str, str] = field(default_factory=dict)
+    """Call id to payload, of every call of finished turns."""
+    tool_users: set[str] = field(default_factory=set)
+    """Agents that have used a tool or handed over."""
+    outcome: Outcome | None = None
+
+    def apply(self, entry: Entry) -> None:
+        """Take one entry in."""
+        match entry:
+            case RunInput():
+                self.agent, self.history = entry.agent, list(entry.items)
+                self.context, self.options = entry.context, entry.options
+            case Reply():
+                self._apply_reply(entry)
+            case Started():
+                if self.turn:
+                    self.turn.started.add(entry.call_id)
+            case Output():
+                self._apply_output(entry)
+            case ChildEnded():
+                if self.turn:
+                    self.turn.ended_children[entry.call_id] = entry
+            case HandedOff():
+                self._apply_handoff(entry)
+            case Parked():
+                self._patch(entry.context)
+            case Outcome():
+                self._apply_outcome(entry)
+            case Invoked():
+                self.invocations += 1
+            case _:
+                assert_never(entry)
+
+    def model_input(self) -> list[Item]:
+        """The conversation as the next model call will see it."""
+        current = [*self.turn.visible_items(), *self.turn.output_items()] if self.turn else []
+        return [*self.history, *self.generated, *current]
+
+    def new_items(self) -> list[Item]:
+        """Everything generated so far."""
+        return self.model_input()[len(self.history) :]
+
+    def _apply_reply(self, reply: Reply) -> None:
+        self._finish_turn()
+        replayed = {
+            item["call_id"]
+            for item in reply.items
+            if item.get("type") == "function_call" and item["call_id"] in self.settled_calls
+        }
+        self.turn = Turn(reply, replayed=frozenset(replayed))
+        self.turns += 1
+        self.active_turns += 1
+        self.usage += reply.usage
+        if any(is_call(item) for item in reply.items):
+            self.tool_users.add(reply.agent)
+
+    def _apply_output(self, output: Output) -> None:
+        self._patch(output.context)
+        if output.usage:
+            self.usage += output.usage
+        if self.turn:
+            self.turn.outputs[output.call_id] = output
+
+    def _apply_handoff(self, entry: HandedOff) -> None:
+        self._patch(entry.context)
+        self._finish_turn()
+        self.generated.extend(entry.outputs)
+        if entry.view is not None:
+            self._look_through(entry.view, entry.history_size)
+        self.agent = entry.target
+        self.active_turns = 0
+
+    def _apply_outcome(self, outcome: Outcome) -> None:
+        self._patch(outcome.context)
+        self._finish_turn()
+        self.generated.extend(outcome.history or ())
+        self.outcome = outcome
+
+    def _finish_turn(self) -> None:
+        if self.turn is None:
+            return
+        self.generated += [*self.turn.visible_items(), *self.turn.output_items()]
+        self.settled_calls.update((call["call_id"], call_payload(call)) for call in self.turn.function_calls())
+        self.turn = None
+
+    def _look_through(self, view: list[list[int] | Item], history_size: int) -> None:
+        conversation = [*self.history, *self.generated]
+        seen: list[Item] = []
+        for part in view:
+            seen.extend(conversation[part[0] : part[1]] if isinstance(part, list) else [part])
+        self.history, self.generated = seen[:history_size], seen[history_size:]
+
+    def _patch(self, patch: dict[str, Any] | None) -> None:
+        if patch:
+            self.context = {**(self.context or {}), **patch}
+
+
+def fold(entries: Iterable[Entry]) -> RunState:
+    """The state that these entries lead to."""
+    state = RunState()
+    for entry in entries:
+        state.apply(entry)
+    return state
+
+
+def encode_view(before: list[Item], after: list[Item]) -> list[list[int] | Item]:
+    """`after` as ranges of `before`, by identity, and as new items: small however long the conversation is."""
+    places = {id(item): index for index, item in enumerate(before)}
+    view: list[list[int] | Item] = []
+    for item in after:
+        index = places.get(id(item))
+        last = view[-1] if view else None
+        if index is None:
+            view.append(item)
+        elif isinstance(last, list) and last[1] == index:
+            last[1] = index + 1
+        else:
+            view.append([index, index + 1])
+    return view
+
+
+def function_call_output(call_id: str, output: str | list[Item]) -> Item:
+    """A call's output as a conversation item."""
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def call_payload(call: Item) -> str:
+    """What makes two calls with one id the same call."""
+    return f"{call.get('name')}({call.get('arguments')})"
+
+
+def is_call(item: Item) -> bool:
+    """Whether an item is a call of anything: a function, a handoff, a hosted tool."""
+    return str(item.get("type", "")).endswith("_call")

@@ -1,0 +1,119 @@
+"""From what a caller gives to a run that the ledger can start. All checks happen here, before anything is stored."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from orchestrator.agent import Agent
+from orchestrator.children import describe_input, digest_of
+from orchestrator.context_binding import check_context, dump_context
+from orchestrator.entries import RunInput, RunOptions
+from orchestrator.errors import InputTooLarge, InvalidInput
+from orchestrator.ledger.base import NewRun
+from orchestrator.models.base import Item
+from orchestrator.settings import Settings
+
+_RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def new_run(
+    target: Agent[Any] | str,
+    given: Any,
+    *,
+    run_id: str,
+    settings: Settings,
+    context: Any = None,
+    max_turns: Any = ...,
+    run_options: RunOptions | Mapping[str, Any] | None = None,
+    expires: float | datetime | None = None,
+    queue: str | None = None,
+    priority: int | None = None,
+    continuation: Mapping[str, Any] | None = None,
+) -> NewRun:
+    """The run to start for an agent, or for an agent's name. Raises `SubmitError`."""
+    name = target if isinstance(target, str) else target.name
+    check_run_id(run_id)
+    if not isinstance(target, str):
+        check_context(context, target)
+        queue, priority = queue or target.queue, target.priority if priority is None else priority
+    items = to_items(given)
+    dumped = dump_context(context, owner=f"agent `{name}`")
+    _check_size(items, dumped, name, settings)
+    options = _options(run_options, max_turns, expires)
+    entry = RunInput(agent=name, items=items, context=dumped, options=options)
+    unexpiring = entry.model_copy(update={"options": options.model_copy(update={"expires_at": None})})
+    return NewRun(
+        run_id=run_id,
+        task=f"agents.{name}",
+        digest=digest_of(f"agents.{name}", unexpiring),
+        entry=entry,
+        queue=queue,
+        priority=priority,
+        note=describe_input(items),
+        continuation=continuation or {},
+    )
+
+
+def to_items(given: Any) -> list[Item]:
+    """Conversation items from text, from items, or from any JSON value, as a user message.
+
+    What a chain's previous task returned is often a dict, and a chord's body gets a list: they are shown
+    to the model as JSON. Raises `InvalidInput` for what has no JSON form.
+    """
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    if isinstance(given, BaseModel):
+        return [{"role": "user", "content": given.model_dump_json()}]
+    try:
+        value = to_jsonable_python(given)
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"An agent's input must be text, a list of items or a JSON value: {error}") from error
+    if value is None:
+        raise InvalidInput("An agent needs an input: text, a list of items or a JSON value.")
+    if isinstance(value, list) and value and all(_is_item(item) for item in value):
+        return value
+    return [{"role": "user", "content": json.dumps(value, ensure_ascii=False)}]
+
+
+def check_run_id(run_id: str) -> None:
+    """Raise `InvalidInput` unless the id can be a task's id and part of a Redis key."""
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise InvalidInput(f"A run id is 1 to 128 letters, digits, dots, dashes and underscores, not {run_id!r}.")
+
+
+def _is_item(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return ("role" in value and "content" in value) or (isinstance(value.get("type"), str) and len(value) > 1)
+
+
+def _check_size(items: list[Item], context: Any, name: str, settings: Settings) -> None:
+    for what, value in (("input", items), ("context", context)):
+        size = len(json.dumps(value, ensure_ascii=False).encode())
+        if size > settings.max_input_bytes:
+            raise InputTooLarge(
+                f"The {what} for agent `{name}` has {size:,} bytes, more than the {settings.max_input_bytes:,} allowed. "
+                f"Give a reference that a tool can read in parts, or raise ORCHESTRATOR_MAX_INPUT_BYTES."
+            )
+
+
+def _options(
+    given: RunOptions | Mapping[str, Any] | None, max_turns: Any, expires: float | datetime | None
+) -> RunOptions:
+    try:
+        options = given if isinstance(given, RunOptions) else RunOptions.model_validate(given or {})
+        changes: dict[str, Any] = {} if max_turns is ... else {"max_turns": max_turns}
+        if expires is not None:
+            at = expires.timestamp() if isinstance(expires, datetime) else time.time() + expires
+            changes["expires_at"] = at
+        return RunOptions.model_validate({**options.model_dump(), **changes}) if changes else options
+    except ValidationError as error:
+        raise InvalidInput(f"The run's options are not valid: {error}") from error

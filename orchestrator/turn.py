@@ -1,0 +1,187 @@
+"""The decision of a turn: what follows from a model's reply. Pure: reads state, touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.agent import Agent
+from orchestrator.agent_tool import AgentTool
+from orchestrator.entries import ChildEnded, RunOptions
+from orchestrator.error_handlers import InvalidFinalOutput
+from orchestrator.errors import ModelBehaviorError, ModelRefusalError
+from orchestrator.handoff import Handoff
+from orchestrator.models.base import Item
+from orchestrator.output_schema import output_schema_of
+from orchestrator.result import message_refusal, message_text
+from orchestrator.state import RunState, Turn, call_payload
+from orchestrator.tool import FunctionTool
+from orchestrator.toolbox import Toolbox
+
+IGNORED_HANDOFF = "Multiple handoffs detected, ignoring this one."
+_LOCAL_EXECUTORS = {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "custom_tool_call"}
+
+
+@dataclass(frozen=True)
+class CallModel:
+    """Ask the model for the next turn."""
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """Run these calls in this process, side by side."""
+
+    calls: Sequence[tuple[Item, FunctionTool]]
+    unknown: Sequence[Item] = ()
+    """Calls of tools that do not exist, to be answered with an error."""
+
+
+@dataclass(frozen=True)
+class AskChildren:
+    """Park until these calls are answered by runs of their own."""
+
+    calls: Sequence[tuple[Item, FunctionTool | AgentTool]]
+
+
+@dataclass(frozen=True)
+class TakeAnswers:
+    """Turn what children have answered into outputs."""
+
+    answers: Sequence[tuple[ChildEnded, Item, FunctionTool | AgentTool]]
+
+
+@dataclass(frozen=True)
+class CheckTools:
+    """All calls are settled: the agent's `tool_use_behavior` says whether that is the answer."""
+
+    calls: Sequence[tuple[Item, FunctionTool | AgentTool]]
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Make another agent active."""
+
+    call: Item
+    handoff: Handoff
+    ignored: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The run has its answer: text, or an instance of the output type."""
+
+    output: Any
+
+
+Move = CallModel | RunTools | AskChildren | TakeAnswers | CheckTools | HandOver | Finish
+
+
+def decide(state: RunState, agent: Agent[Any], toolbox: Toolbox) -> Move:
+    """What to do next.
+
+    After a reply: local tools run, then children are asked, then a handoff is made, then
+    `tool_use_behavior` may end the run, then a message ends it; anything else is another turn.
+    Raises `ModelBehaviorError` and `ModelRefusalError` for replies that cannot be used.
+    """
+    turn = state.turn
+    if turn is None:
+        return CallModel()
+    _check_reply(turn, state)
+    handoff_calls, tool_calls, unknown = _sort_calls(turn, toolbox, state.options, agent)
+    if move := _next_work(turn, tool_calls, unknown):
+        return move
+    if handoff_calls:
+        return HandOver(handoff_calls[0], toolbox.handoffs[handoff_calls[0]["name"]], handoff_calls[1:])
+    if turn.function_calls():
+        return CheckTools(tool_calls)
+    if turn.replayed:
+        return CallModel()
+    return _conclude(turn, agent)
+
+
+def _next_work(
+    turn: Turn, calls: Sequence[tuple[Item, FunctionTool | AgentTool]], unknown: Sequence[Item]
+) -> Move | None:
+    """The open calls: those of this process first, since children report only to a parked run."""
+    local, remote, answered = [], [], []
+    for call, tool in calls:
+        if call["call_id"] in turn.outputs:
+            continue
+        if ended := turn.ended_children.get(call["call_id"]):
+            answered.append((ended, call, tool))
+        elif isinstance(tool, FunctionTool) and tool.queue is None:
+            local.append((call, tool))
+        else:
+            remote.append((call, tool))
+    unanswered = [call for call in unknown if call["call_id"] not in turn.outputs]
+    if local or unanswered:
+        return RunTools(local, unanswered)
+    if remote:
+        return AskChildren(remote)
+    return TakeAnswers(answered) if answered else None
+
+
+def _check_reply(turn: Turn, state: RunState) -> None:
+    payloads = dict(state.settled_calls)
+    for item in turn.reply.items:
+        kind = str(item.get("type", ""))
+        if kind in _LOCAL_EXECUTORS:
+            raise ModelBehaviorError(
+                f"The model of agent `{turn.reply.agent}` made a `{kind}`, for which there is no executor here."
+            )
+        if kind != "function_call":
+            continue
+        call_id = item.get("call_id")
+        if not call_id:
+            raise ModelBehaviorError(f"The model called `{item.get('name')}` without a call id.")
+        if payloads.setdefault(call_id, call_payload(item)) != call_payload(item):
+            raise ModelBehaviorError(f"The model used call id `{call_id}` again for a different call: {call_payload(item)}.")
+
+
+def _sort_calls(
+    turn: Turn, toolbox: Toolbox, options: RunOptions, agent: Agent[Any]
+) -> tuple[list[Item], list[tuple[Item, FunctionTool | AgentTool]], list[Item]]:
+    handoffs: list[Item] = []
+    tools: list[tuple[Item, FunctionTool | AgentTool]] = []
+    unknown: list[Item] = []
+    for call in turn.function_calls():
+        name = call["name"]
+        if name in toolbox.handoffs:
+            handoffs.append(call)
+        elif name in toolbox.tools:
+            tools.append((call, toolbox.tools[name]))
+        elif options.tool_not_found_behavior == "return_error_to_model" and name not in toolbox.disabled:
+            unknown.append(call)
+        else:
+            raise ModelBehaviorError(_describe_unknown(name, toolbox, agent))
+    return handoffs, tools, unknown
+
+
+def _describe_unknown(name: str, toolbox: Toolbox, agent: Agent[Any]) -> str:
+    if name in toolbox.disabled:
+        return f"The model of agent `{agent.name}` called `{name}`, which is disabled in this turn."
+    known = ", ".join(toolbox.names()) or "none"
+    return f"The model of agent `{agent.name}` called `{name}`, which the agent does not have. It has: {known}."
+
+
+def _conclude(turn: Turn, agent: Agent[Any]) -> Move:
+    messages = [item for item in turn.reply.items if item.get("type", "message") == "message"]
+    if turn.reply.items and not messages:
+        return CallModel()  # reasoning or hosted tools alone: the model has more to say
+    text = message_text(messages[-1]) if messages else None
+    refusal = message_refusal(messages[-1]) if messages else None
+    if refusal is not None and not text:
+        raise ModelRefusalError(f"The model of agent `{agent.name}` refused: {refusal}", refusal=refusal)
+    schema = output_schema_of(agent.output_type)
+    if schema is None or schema.is_plain_text():
+        return Finish(text or "")
+    if not text:
+        return CallModel()
+    try:
+        return Finish(schema.validate_json(text))
+    except ModelBehaviorError as error:
+        raise InvalidFinalOutput(
+            f"The final output of agent `{agent.name}` is no valid {schema.name()}. {error.message}",
+            error_type="ModelBehaviorError",
+        ) from error

@@ -1,0 +1,281 @@
+"""What every ledger promises once time passes: leases, the grace of queued runs, timers, retention, followers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from orchestrator.ledger.base import START, AgentRecord, Fenced, Ledger, LedgerSettings, child_id
+from tests.contract.conftest import MakeLedger
+from tests.contract.steps import (
+    ANSWER,
+    claim,
+    end_child,
+    log_types,
+    new_run,
+    park,
+    reply,
+    start_and_claim,
+    until,
+)
+
+# ---- queued -----------------------------------------------------------------------------------
+
+
+async def test_a_queued_run_is_published_again_when_nobody_claims_it(hasty: Ledger) -> None:
+    pointer = await hasty.start(new_run(queue="fast"))
+
+    assert await hasty.reconcile(10) == []
+    assert await until(lambda: hasty.reconcile(10)) == [pointer]
+
+
+async def test_queued_runs_are_published_again_more_and_more_seldom(make_ledger: MakeLedger) -> None:
+    ledger = make_ledger(LedgerSettings(grace_seconds=0.1, max_grace_seconds=0.4))
+    run_ids = {f"run{number}" for number in range(10)}
+    began = time.monotonic()
+    for run_id in run_ids:
+        await ledger.start(new_run(run_id))
+
+    times: list[float] = []
+    for _ in range(3):
+        seen: set[str] = set()
+        while seen != run_ids:
+            found = [pointer.run_id for pointer in await until(lambda: ledger.reconcile(4))]
+            assert seen.isdisjoint(found)
+            seen |= set(found)
+        times.append(time.monotonic() - began)
+
+    # Due after the grace, then after twice and four times as long.
+    assert times[0] >= 0.1
+    assert times[1] >= 0.3
+    assert times[2] >= 0.7
+
+
+async def test_reconcile_moves_on_no_more_than_it_was_asked_for(hasty: Ledger) -> None:
+    for number in range(3):
+        await hasty.start(new_run(f"run{number}"))
+    await asyncio.sleep(0.15)
+
+    assert len(await hasty.reconcile(2)) == 2
+    assert len(await hasty.reconcile(2)) == 1
+
+
+# ---- running ----------------------------------------------------------------------------------
+
+
+async def test_a_lapsed_lease_gives_the_same_step_to_another_worker(hasty: Ledger) -> None:
+    zombie = await start_and_claim(hasty)
+
+    [pointer] = await until(lambda: hasty.reconcile(10))
+
+    assert (pointer.run_id, pointer.step) == ("run", 1)
+    with pytest.raises(Fenced):
+        await hasty.append(zombie, 2, [reply()])
+    assert (await claim(hasty, message="m2")).fence == zombie.fence + 1
+
+
+async def test_a_renewed_lease_does_not_lapse(hasty: Ledger) -> None:
+    claimed = await start_and_claim(hasty)
+
+    for _ in range(8):
+        assert await hasty.renew([("run", claimed.fence)]) == ["held"]
+        assert await hasty.reconcile(10) == []
+        await asyncio.sleep(0.05)
+
+
+async def test_an_outcome_whose_delivery_is_lost_is_delivered_again(hasty: Ledger) -> None:
+    claimed = await start_and_claim(hasty)
+    await hasty.end(claimed, 2, [], ANSWER)
+
+    await until(lambda: hasty.reconcile(10))
+    again = await claim(hasty, message="m2")
+
+    assert again.outcome == ANSWER
+    await hasty.close(again)
+    with pytest.raises(Fenced):
+        await hasty.close(claimed)
+
+
+async def test_a_run_that_keeps_losing_its_lease_is_given_up(hasty: Ledger) -> None:
+    await start_and_claim(hasty)
+    for _ in range(hasty.settings.max_tries):
+        await until(lambda: hasty.reconcile(10))
+        claimed = await claim(hasty)
+
+    assert claimed.outcome
+    assert claimed.outcome.kind == "failure"
+
+
+# ---- parked -----------------------------------------------------------------------------------
+
+
+async def test_a_parked_run_without_timer_has_no_deadline(hasty: Ledger) -> None:
+    await park(hasty, await start_and_claim(hasty), "c1")
+    await end_and_close_nothing(hasty)
+
+    summary = await hasty.summary("run")
+    assert summary
+    assert summary.status == "parked"
+
+
+async def end_and_close_nothing(ledger: Ledger) -> None:
+    """Let all deadlines of the parked run's child pass once."""
+    [pointer] = await until(lambda: ledger.reconcile(10))
+    assert pointer.run_id == child_id("run", "c1")
+
+
+async def test_a_timer_wakes_a_sleeping_run(hasty: Ledger) -> None:
+    claimed = await start_and_claim(hasty)
+    timer_at = time.time() + 0.2
+
+    assert await hasty.park(claimed, 2, [], children=[], note="sleeps", timer_at=timer_at) == []
+    [pointer] = await until(lambda: hasty.reconcile(10))
+
+    assert time.time() >= timer_at
+    assert (pointer.run_id, pointer.step) == ("run", 2)
+
+
+async def test_a_timer_wakes_a_run_whose_children_are_late(hasty: Ledger) -> None:
+    claimed = await start_and_claim(hasty)
+    await park(hasty, claimed, "c1", timer_at=time.time() + 0.1)
+
+    async def woken() -> bool:
+        return any(pointer.run_id == "run" for pointer in await hasty.reconcile(10))
+
+    await until(woken)
+
+    assert await end_child(hasty, "run", "c1") == []
+    assert (await claim(hasty, step=2)).entries[-2].type == "parked"
+
+
+async def test_children_that_end_in_time_stop_the_timer(hasty: Ledger) -> None:
+    await park(hasty, await start_and_claim(hasty), "c1", timer_at=time.time() + 0.3)
+    await end_child(hasty, "run", "c1")
+    resumed = await claim(hasty, step=2)
+
+    await asyncio.sleep(0.1)
+
+    summary = await hasty.summary("run")
+    assert summary
+    assert (summary.status, summary.step) == ("running", resumed.step)
+
+
+# ---- done -------------------------------------------------------------------------------------
+
+
+async def test_a_closed_run_expires_after_its_retention(hasty: Ledger) -> None:
+    claimed = await start_and_claim(hasty)
+    await hasty.start(new_run("other"))
+    await hasty.end(claimed, 2, [], ANSWER)
+    await hasty.close(claimed)
+    assert [summary.run_id for summary in await hasty.recent(10)] == ["other", "run"]
+
+    async def is_gone() -> bool:
+        return await hasty.summary("run") is None
+
+    await until(is_gone)
+
+    assert await log_types(hasty) == []
+    assert [summary.run_id for summary in await hasty.recent(1)] == ["other"]
+    assert await hasty.start(new_run()) is not None
+
+
+async def test_a_closed_run_has_no_deadline(hasty: Ledger) -> None:
+    claimed = await start_and_claim(hasty)
+    await hasty.end(claimed, 2, [], ANSWER)
+    await hasty.close(claimed)
+
+    await asyncio.sleep(0.25)
+
+    assert await hasty.reconcile(10) == []
+
+
+async def test_a_cancel_in_advance_expires(hasty: Ledger) -> None:
+    await hasty.cancel("run")
+    await asyncio.sleep(0.4)
+
+    await hasty.start(new_run())
+
+    assert (await claim(hasty)).cancel is False
+
+
+async def test_a_cancel_in_advance_does_not_make_the_run_expire(hasty: Ledger) -> None:
+    await hasty.cancel("run")
+    await hasty.start(new_run())
+
+    await asyncio.sleep(0.4)
+
+    assert await hasty.summary("run") is not None
+
+
+# ---- reads ------------------------------------------------------------------------------------
+
+
+async def test_follow_sees_new_entries_of_several_runs(ledger: Ledger) -> None:
+    claimed = await start_and_claim(ledger)
+    await park(ledger, claimed, "c1")
+    child_run = child_id("run", "c1")
+    seen = await ledger.follow({"run": START, child_run: START}, timeout_seconds=5)
+    positions = {run_id: position for run_id, position, _ in seen}
+
+    waiting = asyncio.create_task(ledger.follow(positions, timeout_seconds=10))
+    await asyncio.sleep(0.05)
+    child = await claim(ledger, child_run)
+    first = await waiting
+    await ledger.end(child, child.size, [], ANSWER)
+    positions |= {run_id: position for run_id, position, _ in first}
+    rest = await ledger.follow(positions, timeout_seconds=5)
+
+    assert [(run_id, entry.type) for run_id, _, entry in seen] == [
+        *(("run", kind) for kind in ("input", "invocation", "reply", "parked")),
+        (child_run, "input"),
+    ]
+    assert [(run_id, entry.type) for run_id, _, entry in first] == [(child_run, "invocation")]
+    assert {(run_id, entry.type) for run_id, _, entry in rest} == {("run", "child"), (child_run, "outcome")}
+
+
+async def test_follow_gives_up_after_its_timeout(ledger: Ledger) -> None:
+    await ledger.start(new_run())
+    [(position, _)] = await ledger.entries("run")
+    began = time.monotonic()
+
+    assert await ledger.follow({"run": position, "unknown": START}, timeout_seconds=0.2) == []
+
+    assert 0.15 <= time.monotonic() - began < 2
+
+
+async def test_entries_continue_after_a_position(ledger: Ledger) -> None:
+    await start_and_claim(ledger)
+    [(first, _), (second, _)] = await ledger.entries("run")
+
+    assert [entry.type for _, entry in await ledger.entries("run", first)] == ["invocation"]
+    assert await ledger.entries("run", second) == []
+
+
+async def test_recent_lists_the_newest_first(ledger: Ledger) -> None:
+    for number in range(4):
+        await ledger.start(new_run(f"run{number}"))
+        await asyncio.sleep(0.002)
+
+    assert [summary.run_id for summary in await ledger.recent(3)] == ["run3", "run2", "run1"]
+
+
+async def test_the_directory_knows_live_workers_and_the_latest_dead_ones(ledger: Ledger) -> None:
+    now = time.time()
+
+    def record(task: str, worker: str, age: float) -> AgentRecord:
+        return AgentRecord(task=task, module="tasks.desk", queue=None, worker=worker, seen_at=now - age)
+
+    live = [record("agents.triage", "w1", 1), record("agents.triage", "w2", 2)]
+    dead = [record("agents.triage", "w3", 90), record("agents.billing", "w3", 90), record("agents.billing", "w4", 80)]
+
+    await ledger.announce([record("agents.triage", "w1", 20), *dead], expire_seconds=30)
+    await ledger.announce(live, expire_seconds=30)
+
+    assert await ledger.loaded() == [dead[2], *live]
+
+
+async def test_ping_answers(ledger: Ledger) -> None:
+    await ledger.ping()

@@ -1,0 +1,8 @@
+"""The Celery app of this deployment: `celery -A workers.app worker`, `orchestrator -A workers.app …`."""
+
+from orchestrator import create_app
+from tasks import support_desk
+
+app = create_app("support", modules=[support_desk])
+
+DEMO = support_desk.DEMO
