@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from griffe import Docstring, DocstringParameter, DocstringSection, DocstringSectionKind
+from griffe import Docstring, DocstringSection, DocstringSectionParameters, DocstringSectionText
 
 DocstringStyle = Literal["google", "numpy", "sphinx"]
 
 _UNDERLINED = r"^[ \t]*{}[ \t]*\n[ \t]*-{{3,}}[ \t]*$"
-_MARKS: Mapping[DocstringStyle, tuple[str, ...]] = {
-    "sphinx": (r"^[ \t]*:param\b", r"^[ \t]*:type\b", r"^[ \t]*:return:", r"^[ \t]*:rtype:"),
-    "numpy": tuple(_UNDERLINED.format(title) for title in ("Parameters", "Returns", "Yields")),
+_MARKS: Mapping[DocstringStyle, Sequence[str]] = {
+    "sphinx": (r"^[ \t]*:param\s", r"^[ \t]*:type\s", r"^[ \t]*:return:", r"^[ \t]*:rtype:"),
+    "numpy": [_UNDERLINED.format(title) for title in ("Parameters", "Returns", "Yields")],
     "google": (r"^[ \t]*(Args|Arguments):", r"^[ \t]*Returns:", r"^[ \t]*Raises:"),
 }
+_CROWDED_HEADING = re.compile(r"(?<=\S)[ \t]*\n(?=(args|arguments|parameters|params):[ \t]*\n[ \t]+\S)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ def read_docstring(function: Callable[..., Any], style: DocstringStyle | None = 
     text = inspect.getdoc(function)
     if not text:
         return FunctionDocs()
-    # Griffe warns about whatever it cannot find in the source, which it does not have here.
-    sections = Docstring(text).parse(style or detect_style(text), warnings=False)
-    texts = [section.value for section in sections if section.kind is DocstringSectionKind.text]
+    style = style or detect_style(text)
+    docstring = Docstring(text)
+    docstring.value = _set_off_heading(text) if style == "google" else text  # as a value, it is not dedented again
+    sections = docstring.parse(style, warnings=False)
+    texts = [section.value for section in sections if isinstance(section, DocstringSectionText)]
     return FunctionDocs(texts[0] if texts else None, _parameter_descriptions(sections))
 
 
@@ -46,7 +49,11 @@ def detect_style(text: str) -> DocstringStyle:
     return best if counts[best] else "google"
 
 
-def _parameter_descriptions(sections: list[DocstringSection]) -> dict[str, str]:
-    listed = [section.value for section in sections if section.kind is DocstringSectionKind.parameters]
-    parameters = cast(list[DocstringParameter], [parameter for group in listed for parameter in group])
-    return {parameter.name.lstrip("*"): parameter.description for parameter in parameters}
+def _set_off_heading(text: str) -> str:
+    """Griffe knows a section by the blank line above it, which people forget above `Args:`."""
+    return _CROWDED_HEADING.sub("\n\n", text)
+
+
+def _parameter_descriptions(sections: Sequence[DocstringSection]) -> dict[str, str]:
+    listed = [section.value for section in sections if type(section) is DocstringSectionParameters]
+    return {parameter.name.lstrip("*"): parameter.description for group in listed for parameter in group}

@@ -217,9 +217,8 @@ class Ledger(ABC):
     ) -> tuple[Outcome, list[Pointer]]:
         """Commit the outcome and report it to the parent; the run stays running until `close`.
 
-        Calls that were started and have no output get the output "unknown". Returns the
-        outcome that counts, which is another one if it was set before or the run was cancelled, and the
-        parent's pointer if this was its last open wait.
+        Started calls without output get the output "unknown". Returns the outcome that counts (not this one if
+        another was set before or the run is cancelled), and the parent's pointer if this was its last open wait.
         """
 
     @abstractmethod
@@ -232,9 +231,9 @@ class Ledger(ABC):
 
     @abstractmethod
     async def cancel(self, run_id: str) -> list[Pointer]:
-        """Flag the run and, through its open waits, all below it; parked ones are queued to end themselves.
+        """Flag the run, known or not yet, and, through its open waits, all below it; parked ones are queued.
 
-        An unknown run is flagged in advance. One that has its outcome is left alone.
+        One that has its outcome is left alone.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def translate_error(
 
 def invalid_reply(model: str, host: str, problem: str, came: object) -> ModelBehaviorError:
     """The error for a reply that arrived and makes no sense."""
-    text = " ".join(str(came).split())
+    text = " ".join((came if isinstance(came, str) else json.dumps(came, default=str)).split())
     shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
     return ModelBehaviorError(f"Model `{model}` at {host} {problem}: {shown or 'nothing'}", model=model, server=host)
 

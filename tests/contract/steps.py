@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from orchestrator.entries import Outcome, Output, Parked, Reply, RunInput, Started
+from orchestrator.entries import ChildEnded, HandedOff, Outcome, Output, Parked, Reply, RunInput, Started
 from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer, child_id
 
 ANSWER = Outcome(kind="answer", output="done", agent="triage")
@@ -46,6 +46,12 @@ async def start_and_claim(ledger: Ledger, run_id: str = "run", **fields: Any) ->
     return await claim(ledger, run_id)
 
 
+async def hand_over(ledger: Ledger, claimed: Claim, *, queue: str | None = "slow") -> list[Pointer]:
+    """Hand the run over to the billing agent."""
+    entries = [reply(), HandedOff(source="triage", target="billing", outputs=[])]
+    return await ledger.hand_over(claimed, claimed.size, entries, task="agents.billing", queue=queue, note="bills")
+
+
 async def park(ledger: Ledger, claimed: Claim, *calls: str, timer_at: float | None = None) -> list[Pointer]:
     """Park the run on one child a call."""
     children = [new_child(claimed.run_id, call_id) for call_id in calls]
@@ -63,6 +69,12 @@ async def end_child(ledger: Ledger, parent: str, call_id: str, outcome: Outcome 
 
 async def log_types(ledger: Ledger, run_id: str = "run") -> list[str]:
     return [entry.type for _, entry in await ledger.entries(run_id)]
+
+
+async def child_reports(ledger: Ledger, run_id: str = "run") -> list[tuple[str, str]]:
+    """Call id and kind of outcome of every child that has reported to the run."""
+    entries = [entry for _, entry in await ledger.entries(run_id)]
+    return [(entry.call_id, entry.outcome.kind) for entry in entries if isinstance(entry, ChildEnded)]
 
 
 async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = 10.0) -> Any:

@@ -202,7 +202,7 @@ async def test_a_server_without_a_key_is_asked_for_its_first_model_once(server: 
 async def test_a_server_without_models_says_what_to_do(server: ModelServer) -> None:
     server.models = []
 
-    with pytest.raises(ModelRequestRejected, match="offers no model.*ORCHESTRATOR_MODEL"):
+    with pytest.raises(ModelRequestRejected, match=r"offers no model.*ORCHESTRATOR_MODEL"):
         await OpenAIChat(None, Server(server.url)).respond(ask())
 
 
@@ -274,7 +274,7 @@ async def test_an_unknown_model_is_answered_with_the_known_ones(model: Model, se
     server.models = ["qwen", "llama"]
     server.add(error(404, "no such model"))
 
-    with pytest.raises(ModelRequestRejected, match="It knows these models: qwen, llama. Set ORCHESTRATOR_MODEL"):
+    with pytest.raises(ModelRequestRejected, match=r"It knows these models: qwen, llama\. Set ORCHESTRATOR_MODEL"):
         await model.respond(ask())
 
 
@@ -297,7 +297,7 @@ async def test_an_empty_account_is_told_from_a_rate_limit(server: ModelServer) -
 async def test_errors_of_any_shape_are_shown(server: ModelServer, body: Any) -> None:
     server.add(Reply(status=502, body=body))
 
-    with pytest.raises(ModelUnavailable, match="answered 502: .*Bad gateway"):
+    with pytest.raises(ModelUnavailable, match=r"answered 502: .*Bad gateway"):
         await make("responses", server).respond(ask())
 
 
@@ -343,7 +343,7 @@ async def test_what_will_not_pass_is_tried_once(server: ModelServer) -> None:
 async def test_a_dropped_connection_is_unavailable(model: Model, server: ModelServer) -> None:
     server.add(Reply(drop="before"))
 
-    with pytest.raises(ModelUnavailable, match="cannot be reached: .*OPENAI_BASE_URL") as caught:
+    with pytest.raises(ModelUnavailable, match=r"cannot be reached: .*OPENAI_BASE_URL") as caught:
         await model.respond(ask())
     assert caught.value.data["error_type"] == "APIConnectionError"
     assert "status" not in caught.value.data
@@ -404,7 +404,7 @@ async def test_garbage_is_shown_with_the_models_name(model: Model, server: Model
 
     with pytest.raises(ModelBehaviorError, match=r"^Model `m` at 127\.0\.0\.1:\d+ answered something") as caught:
         await model.respond(ask())
-    assert not body or body[:4].strip("{") in caught.value.message
+    assert caught.value.message.endswith(body or "nothing")
 
 
 @pytest.mark.parametrize("events", [[], ["data: nonsense\n\n"], ["data: [1]\n\n"]])
