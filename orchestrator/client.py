@@ -125,7 +125,7 @@ class Run:
         """`summary` for async code."""
         summary = await background.arun(self._client.ledger.summary(self.id))
         if summary is None:
-            raise RunNotFound(f"There is no run {self.id!r}: never submitted here, or past its retention.", run_id=self.id)
+            raise RunNotFound(f"There is no run {self.id!r}: never submitted, or past its retention.", run_id=self.id)
         return summary
 
     def result(self, timeout: float | None = None) -> Any:

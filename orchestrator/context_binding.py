@@ -30,7 +30,7 @@ def dump_context(context: Any, *, owner: str) -> JsonObject | None:
         ) from error
     if not isinstance(dumped, dict):
         raise ContextNotSerializable(
-            f"The context given to {owner} is a {type(context).__name__}; it must be a pydantic model, a dataclass or a dict."
+            f"The context given to {owner} is a {type(context).__name__}; it must be an object or a dict."
         )
     return dumped
 

@@ -181,7 +181,9 @@ _adapter: TypeAdapter[Entry] = TypeAdapter(Entry)
 def dump_entry(entry: EntryBase) -> str:
     """The entry's JSON, without fields that hold their defaults (`v` and `type` always stay)."""
     body = entry.model_dump(mode="json", exclude_defaults=True)
-    return json.dumps({"v": entry.v, "type": getattr(entry, "type", ""), **body}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        {"v": entry.v, "type": getattr(entry, "type", ""), **body}, ensure_ascii=False, separators=(",", ":")
+    )
 
 
 def load_entry(text: str | bytes) -> Entry:
@@ -198,5 +200,5 @@ def _describe_unreadable(text: str | bytes) -> str:
     except (ValueError, AttributeError):
         return f"A ledger entry is not ours: {text[:80]!r}. Does something else write to the ledger's keys?"
     if isinstance(version, int) and version > VERSION:
-        return f"A ledger entry has version {version}, this process reads up to {VERSION}. Upgrade celery-orchestrator here."
+        return f"A ledger entry has version {version}, this process reads up to {VERSION}. Upgrade it."
     return f"A ledger entry is malformed: {text[:80]!r}. Does something else write to the ledger's keys?"

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -144,7 +144,8 @@ def _context_of(annotation: Any) -> Any:
 
 def _context_type(context: Any) -> Any:
     (context_type,) = get_args(context) or (None,)
-    return None if context_type is Any or isinstance(context_type, TypeVar) else context_type
+    says_nothing = context_type in (Any, NoneType) or isinstance(context_type, TypeVar)
+    return None if says_nothing else context_type
 
 
 # ---- parameters ----------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ class Handoff:
         if inspect.isawaitable(filtered):
             filtered = await filtered
         if not isinstance(filtered, HandoffInputData):
-            raise UserError(f"The input filter of handoff `{self.tool_name}` must return HandoffInputData, not {filtered!r}.")
+            raise UserError(f"The filter of handoff `{self.tool_name}` must return HandoffInputData, not {filtered!r}.")
         return filtered
 
 

@@ -57,9 +57,7 @@ async def handoff_entry(
     handoff = move.handoff
     outputs = [function_call_output(call["call_id"], IGNORED_HANDOFF) for call in move.ignored]
     outputs.append(function_call_output(move.call["call_id"], transfer_message(handoff.agent_name)))
-    entry = HandedOff(
-        source=state.agent, target=handoff.agent_name, outputs=outputs, context=patch
-    )
+    entry = HandedOff(source=state.agent, target=handoff.agent_name, outputs=outputs, context=patch)
     if handoff.input_filter is None:
         return entry
     view, history_size = await _filter(handoff, state, outputs, context)

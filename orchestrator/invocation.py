@@ -6,12 +6,11 @@ recorded travels with the next script that is needed anyway, so a turn costs one
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from typing import Any, assert_never, cast
 
-from orchestrator.agent import Agent, FunctionToolResult, ToolsToFinalOutputResult, ToolUseBehavior
+from orchestrator.agent import FunctionToolResult, ToolsToFinalOutputResult, ToolUseBehavior
 from orchestrator.answers import read_answer
 from orchestrator.children import new_child
 from orchestrator.context import RunContext, ToolContext
@@ -26,8 +25,8 @@ from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
 from orchestrator.model_call import build_request, pick_model
 from orchestrator.models.base import Item
-from orchestrator.output_schema import output_schema_of
-from orchestrator.state import function_call_output, fold
+from orchestrator.recorder import Recorder
+from orchestrator.state import fold
 from orchestrator.tool_runner import ToolRunner
 from orchestrator.toolbox import Toolbox, open_toolbox
 from orchestrator.turn import (
@@ -41,6 +40,7 @@ from orchestrator.turn import (
     TakeAnswers,
     decide,
 )
+
 
 class Invocation:
     """Moves one run on. Use once."""
@@ -56,10 +56,8 @@ class Invocation:
             self._binding.value, self._state.usage, run_id=claim.run_id, agent=self._agent.name
         )
         self._hooks = HookCaller(engine.run_hooks, self._context, self._agent)
-        self._size = claim.size
-        self._unwritten: list[Entry] = []
-        self._writing = asyncio.Lock()
         self._interrupt = Interrupt(cancelled=claim.cancel)
+        self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
 
     async def perform(self) -> Performed:
         """Move the run on as far as it goes. Raises `LedgerError` where the ledger cannot be reached."""
@@ -115,7 +113,7 @@ class Invocation:
 
     async def _call_model(self, toolbox: Toolbox) -> None:
         self._check_limits()
-        if self._unwritten and await self._write():
+        if self._recorder.has_unwritten and await self._recorder.write():
             return
         if self._state.active_turns == 0:
             await self._hooks.agent_start()
@@ -138,9 +136,9 @@ class Invocation:
         options, state = self._state.options, self._state
         if options.max_turns is not None and state.turns >= options.max_turns:
             raise MaxTurnsExceeded(f"The run has had its {options.max_turns} turns (`max_turns`) without an answer.")
-        if options.expires_at is not None and state.invocations == 1 and state.turns == 0:
-            if time.time() > options.expires_at:
-                raise RunExpired("No worker had begun the run by the time given as `expires`.")
+        is_first = state.invocations == 1 and state.turns == 0
+        if options.expires_at is not None and is_first and time.time() > options.expires_at:
+            raise RunExpired("No worker had begun the run by the time given as `expires`.")
 
     async def _run_tools(self, move: RunTools) -> None:
         for call in move.unknown:
@@ -148,7 +146,7 @@ class Invocation:
             self._note(Output(call_id=call["call_id"], tool=call["name"], output=text, failed=True))
         for call, _ in move.calls:
             self._note(Started(call_id=call["call_id"], tool=call["name"]))
-        if await self._write() or not move.calls:
+        if await self._recorder.write() or not move.calls:
             return
         runner = ToolRunner(
             self._tool_context,
@@ -161,7 +159,7 @@ class Invocation:
 
     async def _record_output(self, output: Output) -> None:
         self._note(output.model_copy(update={"context": self._binding.take_patch()}))
-        await self._write()
+        await self._recorder.write()
 
     async def _take_answers(self, move: TakeAnswers) -> None:
         for ended, call, tool in move.answers:
@@ -211,65 +209,27 @@ class Invocation:
             )
         waits = {child.parent[1]: child.run_id for child in children if child.parent}
         names = ", ".join(call["name"] for call, _ in move.calls)
-        self._note(Parked(waits=waits, context=patch))
-        pointers = await self._engine.ledger.park(
-            self._claim,
-            self._size,
-            self._unwritten,
-            children=children,
-            note=f"answers of {names}",
-            usage=self._state.usage,
-        )
+        parked = Parked(waits=waits, context=patch)
+        pointers = await self._recorder.park(parked, children=children, note=f"answers of {names}")
         return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
 
     async def _hand_over(self, move: HandOver) -> Performed:
-        destination = await find_destination(
-            move.handoff, self._agent.name, self._engine.registry, self._engine.ledger
-        )
+        destination = await find_destination(move.handoff, self._agent.name, self._engine.registry, self._engine.ledger)
         await move.handoff.accept(self._tool_context(move.call), move.call["arguments"])
         await self._hooks.handoff(destination.agent)
         entry = await handoff_entry(move, self._state, self._context, self._binding.take_patch())
-        pointers = await self._engine.ledger.hand_over(
-            self._claim,
-            self._size,
-            [*self._unwritten, entry],
-            task=destination.task,
-            queue=destination.queue,
-            note=f"handed over by {self._agent.name}",
-            usage=self._state.usage,
-        )
+        note = f"handed over by {self._agent.name}"
+        pointers = await self._recorder.hand_over(entry, task=destination.task, queue=destination.queue, note=note)
         return Performed("handed_over", f"handed off to {entry.target}", self._claim, pointers=pointers)
 
     async def _finish(self, output: Any) -> Performed:
         await self._hooks.agent_end(output)
         return await self._end(answer_outcome(self._state, self._agent, output, self._binding.take_patch()))
 
-    # ---- recording --------------------------------------------------------------------------
-
-    def _note(self, entry: Entry) -> None:
-        """Take an entry in now; it is written with the next script."""
-        self._state.apply(entry)
-        self._context.usage = self._state.usage
-        self._unwritten.append(entry)
-
-    async def _write(self) -> bool:
-        """Append what is noted; True if nothing more may begin, because the run was cancelled."""
-        # Shielded: a cancel must not leave in doubt what the log holds.
-        return await asyncio.shield(self._append())
-
-    async def _append(self) -> bool:
-        async with self._writing:
-            entries, self._unwritten = self._unwritten, []
-            cancelled = await self._engine.ledger.append(
-                self._claim, self._size, entries, usage=self._state.usage
-            )
-            self._size += len(entries)
-        self._interrupt.cancelled = self._interrupt.cancelled or cancelled
-        return self._interrupt.cancelled
+    # ---- endings ----------------------------------------------------------------------------
 
     async def _end(self, outcome: Outcome) -> Performed:
-        async with self._writing:
-            settled, pointers = await self._engine.ledger.end(self._claim, self._size, self._unwritten, outcome)
+        settled, pointers = await self._recorder.end(outcome)
         return self._ended(settled, pointers)
 
     def _ended(self, outcome: Outcome, pointers: list[Pointer]) -> Performed:
@@ -286,6 +246,10 @@ class Invocation:
         return handled
 
     # ---- small things -----------------------------------------------------------------------
+
+    def _note(self, entry: Entry) -> None:
+        self._recorder.note(entry)
+        self._context.usage = self._state.usage
 
     @property
     def _keeps_values(self) -> bool:

@@ -23,9 +23,7 @@ def pick_model(agent: Agent[Any], options: RunOptions, settings: Settings) -> Mo
     return resolve_model(options.model or agent.model, settings=settings, rehearsal=agent.rehearsal)
 
 
-async def build_request(
-    agent: Agent[Any], state: RunState, context: RunContext[Any], toolbox: Toolbox
-) -> ModelRequest:
+async def build_request(agent: Agent[Any], state: RunState, context: RunContext[Any], toolbox: Toolbox) -> ModelRequest:
     """The next model call's request. Instructions and prompt are evaluated anew each time."""
     return ModelRequest(
         instructions=await agent.get_system_prompt(context),

@@ -51,9 +51,7 @@ class QueuedTool:
         call = _served_call(self._claim)
         tool = self._engine.registry.tool(call.tool_name)
         started = Started(call_id=call.call_id, tool=call.tool_name)
-        if self._interrupt.cancelled or await self._engine.ledger.append(
-            self._claim, self._size, [started]
-        ):
+        if self._interrupt.cancelled or await self._engine.ledger.append(self._claim, self._size, [started]):
             return None
         self._size += 1
         caller = self._claim.parent[0] if self._claim.parent else self._claim.run_id
@@ -82,5 +80,7 @@ class QueuedTool:
 def _served_call(claim: Claim) -> ToolCall:
     first = claim.entries[0]
     if not isinstance(first, RunInput) or first.call is None:
-        raise MessageError(f"Run {claim.run_id} of task `{claim.task}` serves no tool call: queued tools are called by agents only.")
+        raise MessageError(
+            f"Run {claim.run_id} of task `{claim.task}` serves no tool call. Only agents call such tools."
+        )
     return first.call

@@ -100,7 +100,7 @@ def _check_size(items: list[Item], context: Any, name: str, settings: Settings) 
         size = len(json.dumps(value, ensure_ascii=False).encode())
         if size > settings.max_input_bytes:
             raise InputTooLarge(
-                f"The {what} for agent `{name}` has {size:,} bytes, more than the {settings.max_input_bytes:,} allowed. "
+                f"The {what} for agent `{name}` has {size:,} bytes; {settings.max_input_bytes:,} are allowed. "
                 f"Give a reference that a tool can read in parts, or raise ORCHESTRATOR_MAX_INPUT_BYTES."
             )
 

@@ -63,7 +63,8 @@ def encode_output(value: Any, output_format: OutputFormat = "str") -> str | list
     if contents:
         return [_as_item(content) for content in contents]
     if output_format == "str" or isinstance(value, str):
-        return str(value)
+        # Half a surrogate pair, as file names may hold, has no place in JSON: the run could not be stored.
+        return str(value).encode(errors="replace").decode()
     return to_json(value, fallback=str).decode()
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from orchestrator.context import ToolContext
 from orchestrator.entries import Output
 from orchestrator.hooks import HookCaller
 from orchestrator.models.base import Item
 from orchestrator.tool import FunctionTool, ToolResult, call_tool
-from orchestrator.context import ToolContext
 
 MakeContext = Callable[[Item], ToolContext[Any]]
 Record = Callable[[Output], Awaitable[None]]
@@ -58,6 +58,4 @@ class ToolRunner:
 def to_output(call: Item, result: ToolResult, *, keep_value: bool) -> Output:
     """The entry that settles a call."""
     value = to_jsonable_python(result.value, fallback=str) if keep_value else None
-    return Output(
-        call_id=call["call_id"], tool=call["name"], output=result.output, value=value, failed=result.failed
-    )
+    return Output(call_id=call["call_id"], tool=call["name"], output=result.output, value=value, failed=result.failed)

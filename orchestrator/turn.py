@@ -136,7 +136,9 @@ def _check_reply(turn: Turn, state: RunState) -> None:
         if not call_id:
             raise ModelBehaviorError(f"The model called `{item.get('name')}` without a call id.")
         if payloads.setdefault(call_id, call_payload(item)) != call_payload(item):
-            raise ModelBehaviorError(f"The model used call id `{call_id}` again for a different call: {call_payload(item)}.")
+            raise ModelBehaviorError(
+                f"The model used call id `{call_id}` again for another call: {call_payload(item)}."
+            )
 
 
 def _sort_calls(

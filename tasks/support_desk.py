@@ -131,7 +131,7 @@ risk = Agent[Customer](
     name="risk",
     instructions=(
         "You watch for refund abuse. Look at the customer's history with your tool. The risk is high if they have got "
-        f"back more than {HIGH_REFUNDS_CENTS} cents so far, or if the reason given contradicts the order; else it is low."
+        f"back more than {HIGH_REFUNDS_CENTS} cents so far, or if the reason contradicts the order; else it is low."
     ),
     tools=[refund_history, find_order],
     output_type=RiskVerdict,

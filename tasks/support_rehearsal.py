@@ -43,7 +43,9 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
     if "risk='low'" not in seen.outputs["check_risk"]:
         return _answer("needs_a_person", order_id, "A colleague will look at your request and write back today.")
     if "pay_back" not in seen.outputs:
-        return call("pay_back", order_id=order_id, amount_cents=order["price_cents"], reason="Refund allowed by policy.")
+        return call(
+            "pay_back", order_id=order_id, amount_cents=order["price_cents"], reason="Refund allowed by policy."
+        )
     paid = json.loads(seen.outputs["pay_back"]).get("paid_cents", 0)
     text = f"We are sorry about your {order['item']}. {paid / 100:.2f} EUR are on their way back to you. {_rule(seen)}"
     return _answer("refunded", order_id, text, paid)
@@ -83,14 +85,18 @@ def orders(seen: Rehearsal) -> Say | Call:
     if not named:
         return _answer("needs_a_person", None, "We could not tell which order you mean. What is its number?")
     order = named[0]
-    status = f"Your {order['item']} (order {order['order_id']}) is {order['status']}, tracking number {order['tracking']}."
+    status = (
+        f"Your {order['item']} (order {order['order_id']}) is {order['status']}, tracking number {order['tracking']}."
+    )
     return _answer("answered", order["order_id"], status)
 
 
 def technical(seen: Rehearsal) -> Say:
     """Knows about headphones, and nothing else."""
     if "headphones" in seen.user_text.lower():
-        steps = "Hold the power button for five seconds until the light blinks blue, then pick them on the second phone."
+        steps = (
+            "Hold the power button for five seconds until the light blinks blue, then pick them on the second phone."
+        )
         return _answer("answered", None, steps)
     return _answer("needs_a_person", None, "A colleague who knows this product will write back today.")
 

@@ -88,7 +88,7 @@ def install(
         loaded = importlib.import_module(module) if isinstance(module, str) else module
         found = [value for value in vars(loaded).values() if isinstance(value, Agent)]
         if not found:
-            raise UserError(f"Module `{loaded.__name__}` has no Agent at its top level, but install() was told to take them.")
+            raise UserError(f"Module `{loaded.__name__}`, given to install(), has no Agent at its top level.")
         orchestrator.add(found, module=loaded.__name__)
     return orchestrator
 

@@ -32,7 +32,7 @@ class FirstMessage(BaseModel):
 
     input: Any
     context: Any = None
-    max_turns: int | None | str = "default"
+    max_turns: int | str | None = "default"
     run_options: RunOptions | None = None
 
 
@@ -55,7 +55,7 @@ def read_message(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> S
         return FirstMessage.model_validate(named)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise MessageError(f"Task `{task}` cannot read its message ({wrong}). It takes (input, context=, max_turns=).") from error
+        raise MessageError(f"Task `{task}` takes (input, context=, max_turns=). In its message, {wrong}.") from error
 
 
 def _read_step(task: str, body: Any) -> StepMessage:

@@ -85,7 +85,9 @@ class Orchestrator:
     def engine(self) -> Engine:
         """This process's engine; a forked child makes its own."""
         if self._engine is None or self._engine_pid != os.getpid():
-            ledger = RedisLedger(self.ledger_url, namespace=self.settings.namespace, settings=ledger_settings(self.settings))
+            ledger = RedisLedger(
+                self.ledger_url, namespace=self.settings.namespace, settings=ledger_settings(self.settings)
+            )
             self._engine = Engine(ledger, self.registry, self.settings, Renewer(ledger), self._hooks)
             self._engine_pid = os.getpid()
         return self._engine
@@ -94,7 +96,9 @@ class Orchestrator:
     def ledger_url(self) -> str:
         """The ledger's Redis: as set, else the app's result backend or broker if it is one, else `redis_url`."""
         candidates = (self.settings.ledger_url, self.app.conf.result_backend, self.app.conf.broker_url)
-        usable = (url for url in candidates if isinstance(url, str) and url.startswith(("redis://", "rediss://", "unix://")))
+        usable = (
+            url for url in candidates if isinstance(url, str) and url.startswith(("redis://", "rediss://", "unix://"))
+        )
         return next(usable, self.settings.redis_url)
 
     def perform(self, task: InvocationTask, args: Sequence[Any], kwargs: dict[str, Any]) -> Performed:

@@ -48,7 +48,8 @@ class InvocationTask(Task):  # type: ignore[misc]
         if performed.kind != "ended":
             self._close_row(performed, time.monotonic() - began)
             raise Ignore(performed.note)
-        assert performed.outcome is not None and performed.claim is not None
+        assert performed.outcome is not None
+        assert performed.claim is not None
         return self._deliver(performed.claim, performed.outcome)
 
     def _deliver(self, claim: Claim, outcome: Outcome) -> Any:

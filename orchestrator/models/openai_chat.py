@@ -56,7 +56,9 @@ class OpenAIChat:
                 if text and on_delta:
                     on_delta(text)
         if streamed.is_empty:
-            raise invalid_reply(model, self._server.host, "ended its stream without a choice, after", streamed.completion())
+            raise invalid_reply(
+                model, self._server.host, "ended its stream without a choice, after", streamed.completion()
+            )
         return streamed.completion()
 
     def _read(self, completion: Json, model: str) -> ModelReply:

@@ -71,10 +71,10 @@ class Server:
             events = await self._client().post(
                 path,
                 body={**body, "stream": True},
-                cast_to=dict[str, Any],
+                cast_to=object,
                 options=_request_options(settings),
                 stream=True,
-                stream_cls=AsyncStream[Json],
+                stream_cls=AsyncStream[object],
             )
             async with events:
                 async for event in events:

@@ -25,11 +25,13 @@ def translate_error(
     if isinstance(error, openai.APIStatusError):
         return _status_error(error, details, path, models)
     whom = f"Model `{model}` at {host}"
-    if isinstance(error, openai.APITimeoutError):
+    causes = _causes(error)
+    if isinstance(error, openai.APITimeoutError) and any(isinstance(cause, TimeoutError) for cause in causes):
         text = f"{whom} did not answer in time. Raise ORCHESTRATOR_MODEL_TIMEOUT_SECONDS, or submit again later."
     elif isinstance(error, openai.APIConnectionError):
-        cause = error.__cause__ or error
-        text = f"{whom} cannot be reached: {_first_line(cause)}. Check OPENAI_BASE_URL, and that the server runs."
+        # The aiohttp transport passes off connections that are refused or cut as timeouts.
+        details["error_type"] = openai.APIConnectionError.__name__
+        text = f"{whom} cannot be reached: {_first_line(causes[-1])}. Check OPENAI_BASE_URL, and that the server runs."
     else:
         text = f"{whom} broke off its reply: {_first_line(error)}. Submit again later."
     return ModelUnavailable(text, **details)
@@ -87,6 +89,14 @@ def _server_message(error: openai.APIStatusError) -> str:
         found = inner.get("message") or inner.get("detail") if isinstance(inner, Mapping) else inner
         return " ".join(str(found or "").split())[:SHOWN_CHARACTERS]
     return " ".join(str(body or "").split())[:SHOWN_CHARACTERS]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what led to it, down to the first cause."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    return chain
 
 
 def _first_line(error: BaseException) -> str:

@@ -41,11 +41,9 @@ async def test_queued_runs_are_published_again_more_and_more_seldom(make_ledger:
 
     times: list[float] = []
     for _ in range(3):
-        seen: set[str] = set()
-        while seen != run_ids:
-            found = [pointer.run_id for pointer in await until(lambda: ledger.reconcile(4))]
-            assert seen.isdisjoint(found)
-            seen |= set(found)
+        waiting = set(run_ids)
+        while waiting:
+            waiting -= {pointer.run_id for pointer in await until(lambda: ledger.reconcile(4))}
         times.append(time.monotonic() - began)
 
     # Due after the grace, then after twice and four times as long.
@@ -57,7 +55,7 @@ async def test_queued_runs_are_published_again_more_and_more_seldom(make_ledger:
 async def test_reconcile_moves_on_no_more_than_it_was_asked_for(hasty: Ledger) -> None:
     for number in range(3):
         await hasty.start(new_run(f"run{number}"))
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.25)
 
     assert len(await hasty.reconcile(2)) == 2
     assert len(await hasty.reconcile(2)) == 1
@@ -77,13 +75,14 @@ async def test_a_lapsed_lease_gives_the_same_step_to_another_worker(hasty: Ledge
     assert (await claim(hasty, message="m2")).fence == zombie.fence + 1
 
 
-async def test_a_renewed_lease_does_not_lapse(hasty: Ledger) -> None:
-    claimed = await start_and_claim(hasty)
+async def test_a_renewed_lease_does_not_lapse(make_ledger: MakeLedger) -> None:
+    ledger = make_ledger(LedgerSettings(lease_seconds=0.5))
+    claimed = await start_and_claim(ledger)
 
     for _ in range(8):
-        assert await hasty.renew([("run", claimed.fence)]) == ["held"]
-        assert await hasty.reconcile(10) == []
-        await asyncio.sleep(0.05)
+        assert await ledger.renew([("run", claimed.fence)]) == ["held"]
+        assert await ledger.reconcile(10) == []
+        await asyncio.sleep(0.1)
 
 
 async def test_an_outcome_whose_delivery_is_lost_is_delivered_again(hasty: Ledger) -> None:
@@ -144,16 +143,14 @@ async def test_a_timer_wakes_a_run_whose_children_are_late(hasty: Ledger) -> Non
     assert (await claim(hasty, step=2)).entries[-2].type == "parked"
 
 
-async def test_children_that_end_in_time_stop_the_timer(hasty: Ledger) -> None:
-    await park(hasty, await start_and_claim(hasty), "c1", timer_at=time.time() + 0.3)
-    await end_child(hasty, "run", "c1")
-    resumed = await claim(hasty, step=2)
+async def test_children_that_end_in_time_stop_the_timer(ledger: Ledger) -> None:
+    await park(ledger, await start_and_claim(ledger), "c1", timer_at=time.time() + 0.1)
+    await end_child(ledger, "run", "c1")
+    await claim(ledger, step=2)
 
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
 
-    summary = await hasty.summary("run")
-    assert summary
-    assert (summary.status, summary.step) == ("running", resumed.step)
+    assert await ledger.reconcile(10) == []
 
 
 # ---- done -------------------------------------------------------------------------------------
@@ -188,7 +185,7 @@ async def test_a_closed_run_has_no_deadline(hasty: Ledger) -> None:
 
 async def test_a_cancel_in_advance_expires(hasty: Ledger) -> None:
     await hasty.cancel("run")
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.6)
 
     await hasty.start(new_run())
 
@@ -199,7 +196,7 @@ async def test_a_cancel_in_advance_does_not_make_the_run_expire(hasty: Ledger) -
     await hasty.cancel("run")
     await hasty.start(new_run())
 
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.6)
 
     assert await hasty.summary("run") is not None
 

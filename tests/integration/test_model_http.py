@@ -18,7 +18,7 @@ from orchestrator.errors import (
     describe_error,
 )
 from orchestrator.model_settings import ModelSettings
-from orchestrator.models.base import Model, ModelRequest, ToolSpec
+from orchestrator.models.base import Item, Model, ModelRequest, ToolSpec
 from orchestrator.models.openai_chat import OpenAIChat
 from orchestrator.models.openai_client import Server, close_clients
 from orchestrator.models.openai_responses import OpenAIResponses
@@ -29,10 +29,16 @@ from tests.support.model_server import ModelServer, Reply, error, message, refus
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
 
 
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
+@pytest.fixture(scope="module")
+def running_server() -> Iterator[ModelServer]:
     with ModelServer() as running:
         yield running
+
+
+@pytest.fixture
+def server(running_server: ModelServer) -> ModelServer:
+    running_server.reset()
+    return running_server
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +62,7 @@ def ask(text: str = "hi", **changes: Any) -> ModelRequest:
     return ModelRequest(instructions="Be brief.", input=[{"role": "user", "content": text}], **changes)
 
 
-def texts(items: list[dict[str, Any]]) -> list[str]:
+def texts(items: list[Item]) -> list[str]:
     return [part["text"] for item in items if item["type"] == "message" for part in item["content"]]
 
 
@@ -96,7 +102,7 @@ async def test_a_streamed_reply_is_the_same_reply(model: Model, server: ModelSer
 
 async def test_the_next_turn_sends_back_what_came(server: ModelServer) -> None:
     model = make("responses", server)
-    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "status": None, "encrypted_content": "e"}
+    reasoning: Item = {"type": "reasoning", "id": "rs_1", "summary": [], "status": None, "encrypted_content": "e"}
     call = tool_call("weather", {"city": "Rome"}, call_id="c1")
     server.add([reasoning, {**call, "created_by": "somebody"}], [message("ok")])
 
@@ -363,8 +369,9 @@ async def test_nobody_listening_is_unavailable() -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
 
-        with pytest.raises(ModelUnavailable, match="cannot be reached"):
+        with pytest.raises(ModelUnavailable, match="cannot be reached") as caught:
             await make("responses", url).respond(ask())
+    assert caught.value.data["error_type"] == "APIConnectionError"
 
 
 @pytest.mark.parametrize("by_settings", [True, False])

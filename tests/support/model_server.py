@@ -116,6 +116,14 @@ class ModelServer:
         """Put replies at the end of the queue."""
         self._queue.extend(replies)
 
+    def reset(self) -> None:
+        """Forget script and requests, so that the next test can use this server."""
+        self.handler = None
+        self.models = ["test-model"]
+        self._queue.clear()
+        self.requests.clear()
+        self.most_in_flight = 0
+
     def wait_for_requests(self, count: int, *, timeout_seconds: float = 10.0) -> list[RecordedRequest]:
         """Blocks until `count` requests have arrived."""
         deadline = time.monotonic() + timeout_seconds

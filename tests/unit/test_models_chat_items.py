@@ -49,7 +49,7 @@ def test_empty_instructions_are_no_message() -> None:
 
 
 def test_system_and_developer_messages_keep_their_role() -> None:
-    items = [
+    items: list[Item] = [
         {"role": "system", "content": "s"},
         {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "d"}]},
     ]

@@ -16,7 +16,7 @@ from orchestrator.models.schema_union import SchemaUnion
 from orchestrator.settings import Settings
 from orchestrator.testing import ScriptedModel
 
-KEY = {"openai_api_key": "sk-test"}
+KEY: dict[str, Any] = {"openai_api_key": "sk-test"}
 URL = {"openai_base_url": "http://127.0.0.1:9/v1"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.model_settings import ModelSettings
-from orchestrator.models.base import ModelRequest, OutputFormat, ToolSpec
+from orchestrator.models.base import Item, ModelRequest, OutputFormat, ToolSpec
 from orchestrator.models.openai_responses import build_body, clean_item, read_usage, tool_choice
 
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {}}, strict=True)
@@ -116,7 +116,7 @@ def test_a_function_called_like_a_hosted_tool_is_still_a_function() -> None:
 
 
 def test_items_lose_only_what_the_api_would_reject() -> None:
-    item = {"type": "reasoning", "id": "rs_1", "status": None, "created_by": "x", "content": None, "summary": []}
+    item: Item = {"type": "reasoning", "id": "rs_1", "status": None, "created_by": "x", "content": None, "summary": []}
 
     assert clean_item(item) == {"type": "reasoning", "id": "rs_1", "content": None, "summary": []}
     assert clean_item({"type": "message", "status": "completed"}) == {"type": "message", "status": "completed"}

@@ -1,0 +1,66 @@
+"""Writes down what an invocation does: entries go into the state at once, and into the ledger with the next script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from orchestrator.entries import Entry, HandedOff, Outcome, Parked
+from orchestrator.interrupt import Interrupt
+from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
+from orchestrator.state import RunState
+
+
+class Recorder:
+    """One claim's pen. Counts the log's entries, so that a script repeated after a lost connection is recognised."""
+
+    def __init__(self, ledger: Ledger, claim: Claim, state: RunState, interrupt: Interrupt) -> None:
+        self._ledger = ledger
+        self._claim = claim
+        self._state = state
+        self._interrupt = interrupt
+        self._size = claim.size
+        self._unwritten: list[Entry] = []
+        self._writing = asyncio.Lock()
+
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether anything noted is not in the ledger yet."""
+        return bool(self._unwritten)
+
+    def note(self, entry: Entry) -> None:
+        """Take an entry in; it is written with the next script."""
+        self._state.apply(entry)
+        self._unwritten.append(entry)
+
+    async def write(self) -> bool:
+        """Append what is noted; True if nothing more may begin, because the run was cancelled."""
+        # Shielded: a cancel must not leave in doubt what the log holds.
+        return await asyncio.shield(self._append())
+
+    async def hand_over(self, entry: HandedOff, *, task: str, queue: str | None, note: str) -> list[Pointer]:
+        """Commit what is noted, and that another agent goes on."""
+        entries = [*self._unwritten, entry]
+        return await self._ledger.hand_over(
+            self._claim, self._size, entries, task=task, queue=queue, note=note, usage=self._state.usage
+        )
+
+    async def park(self, entry: Parked, *, children: Sequence[NewRun], note: str) -> list[Pointer]:
+        """Commit what is noted, and that the run waits for its children."""
+        entries = [*self._unwritten, entry]
+        return await self._ledger.park(
+            self._claim, self._size, entries, children=children, note=note, usage=self._state.usage
+        )
+
+    async def end(self, outcome: Outcome) -> tuple[Outcome, list[Pointer]]:
+        """Commit what is noted, and the outcome; returns the outcome that counts, and the parent's pointer."""
+        async with self._writing:
+            return await self._ledger.end(self._claim, self._size, self._unwritten, outcome)
+
+    async def _append(self) -> bool:
+        async with self._writing:
+            entries, self._unwritten = self._unwritten, []
+            cancelled = await self._ledger.append(self._claim, self._size, entries, usage=self._state.usage)
+            self._size += len(entries)
+        self._interrupt.cancelled = self._interrupt.cancelled or cancelled
+        return self._interrupt.cancelled
