@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from orchestrator import Agent, RunContext, ToolContext, function_tool
 from orchestrator.demo import Demo, DemoRun
 from tasks import support_rehearsal as rehearsal
+from tasks.labels import draw_label
 from tasks.orders import open_orders
 
 
@@ -102,6 +103,16 @@ def pay_back(
     return {"paid_cents": paid}
 
 
+@function_tool(queue="cpu", output_format="json")
+def return_label(order_id: str) -> dict[str, object]:
+    """Draw the label with which the customer sends a broken item back. It is mailed to them.
+
+    Args:
+        order_id: The order that comes back.
+    """
+    return {"label": f"R-{order_id}", "svg_bytes": len(draw_label(order_id))}
+
+
 @function_tool
 def read_refund_policy() -> str:
     """Read the shop's rules for paying money back."""
@@ -143,14 +154,16 @@ refunds = Agent[Customer](
     handoff_description="Requests for money back, broken or unwanted goods.",
     instructions=(
         "You handle refunds. First look the order up. Then ask check_policy and check_risk, both in the same turn. "
-        "Only if the policy allows it and the risk is low, pay the order's price back with pay_back. If the risk is "
-        "high, do not pay: a person will decide. Then answer the customer, and say which rule decided."
+        "Only if the policy allows it and the risk is low, pay the order's price back with pay_back, and in the same "
+        "turn make a return_label. If the risk is high, do not pay: a person will decide. Then answer the customer, "
+        "and say which rule decided."
     ),
     tools=[
         find_order,
         policy.as_tool("check_policy", "Ask whether the refund policy allows this.", parameters=OrderQuestion),
         risk.as_tool("check_risk", "Ask whether the request looks like abuse.", parameters=OrderQuestion),
         pay_back,
+        return_label,
     ],
     output_type=SupportAnswer,
     rehearsal=rehearsal.refunds,

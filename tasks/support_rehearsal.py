@@ -43,11 +43,12 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
     if "risk='low'" not in seen.outputs["check_risk"]:
         return _answer("needs_a_person", order_id, "A colleague will look at your request and write back today.")
     if "pay_back" not in seen.outputs:
-        return call(
-            "pay_back", order_id=order_id, amount_cents=order["price_cents"], reason="Refund allowed by policy."
-        )
+        payment = {"amount_cents": order["price_cents"], "reason": "Refund allowed by policy."}
+        return [call("pay_back", order_id=order_id, **payment), call("return_label", order_id=order_id)]
     paid = json.loads(seen.outputs["pay_back"]).get("paid_cents", 0)
     text = f"We are sorry about your {order['item']}. {paid / 100:.2f} EUR are on their way back to you. {_rule(seen)}"
+    label = json.loads(seen.outputs["return_label"])["label"]
+    text += f" Please use return label {label}."
     return _answer("refunded", order_id, text, paid)
 
 

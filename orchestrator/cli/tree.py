@@ -248,7 +248,9 @@ def _apply_handoff(run: RunNode, entry: HandedOff, at: float) -> None:
 
 
 def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
-    run.state, run.outcome, run.ended_at, run.usage = _ENDS[entry.kind], entry, at, entry.usage
+    run.state, run.outcome, run.ended_at = _ENDS[entry.kind], entry, at
+    if entry.usage.requests:
+        run.usage = entry.usage
     for call in run.calls.values():
         if call.ended_at is None:
             _settle(run, call.call_id, "ignored" if call.state == "asked" else "failed", at)

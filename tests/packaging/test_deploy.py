@@ -1,5 +1,6 @@
 """The deployment's files name modules, files and settings that exist."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -42,14 +43,14 @@ def test_valkey_keeps_an_append_only_file_on_a_volume() -> None:
     assert valkey["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_command_names_an_app_that_exists(name: str) -> None:
+@pytest.mark.parametrize("name", ["llm-worker", "cpu-worker"])
+def test_worker_is_a_module_of_workers(name: str) -> None:
     command = shlex.split(SERVICES[name]["command"])
 
-    module = option(command, "-A").replace(".", "/")
+    module = importlib.import_module(command[2])
 
-    assert command[0] == "celery"
-    assert (ROOT / f"{module}.py").is_file()
+    assert command[:2] == ["python", "-m"]
+    assert module.COMMAND[0] == "worker"
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -65,7 +66,9 @@ def test_process_waits_for_valkey_and_builds_from_the_root(name: str) -> None:
 def test_health_check_asks_for_the_worker_by_its_name(name: str) -> None:
     service = SERVICES[name]
 
-    assert option(shlex.split(service["command"]), "-n") == f"{service['environment']['WORKER']}@%h"
+    command = importlib.import_module(shlex.split(service["command"])[2]).COMMAND
+
+    assert option(command, "--hostname") == f"{service['environment']['WORKER']}@%h"
     assert '"$WORKER@$HOSTNAME"' in DOCKERFILE
 
 

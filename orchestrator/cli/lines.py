@@ -1,0 +1,85 @@
+"""A run's events as plain lines in order of time, for logs and pipes. Pure."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, assert_never
+
+from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
+from orchestrator.cli.render import outcome_text
+from orchestrator.cli.tree import CallNode, RunNode, RunTree, open_waits, text_of
+from orchestrator.entries import (
+    ChildEnded,
+    HandedOff,
+    Invoked,
+    Outcome,
+    Output,
+    Parked,
+    Reply,
+    RunInput,
+    Started,
+    dump_entry,
+)
+from orchestrator.events import Event
+
+
+def event_line(event: Event, tree: RunTree) -> str:
+    """One event, after the tree has taken it in."""
+    run = tree.node(event.run_id)
+    moment = time.strftime("%H:%M:%S", time.localtime(event.at)) + f".{int(event.at * 1000) % 1000:03}"
+    depth = "" if run is tree.root else "  "
+    return f"{moment}  {depth}{run.active}: {describe_event(event, run)}"
+
+
+def describe_event(event: Event, run: RunNode) -> str:
+    """What happened, in a few words."""
+    entry = event.entry
+    match entry:
+        case RunInput():
+            called = f"called by {entry.call.agent} with {format_arguments(entry.call.arguments)}" if entry.call else ""
+            return called or f"input: {clip(text_of(entry.items))}"
+        case Invoked():
+            return f"step {entry.step} on {entry.worker}"
+        case Reply():
+            return _describe_turn(run)
+        case Started():
+            call = run.calls.get(entry.call_id)
+            return f"runs {entry.tool}({format_arguments(call.arguments)})" if call else f"runs {entry.tool}"
+        case Output():
+            outcome = "failed" if entry.failed else "returned"
+            return f"{entry.tool} {outcome}{_duration(run.calls.get(entry.call_id))}: {clip(entry.output)}"
+        case ChildEnded():
+            call = run.calls.get(entry.call_id)
+            return f"{call.tool if call else entry.child} ended: {entry.outcome.kind}"
+        case HandedOff():
+            return f"hands over to {entry.target}"
+        case Parked():
+            return f"waits for {', '.join(open_waits(run))}, holding no worker"
+        case Outcome():
+            return f"{run.state} after {format_seconds(event.at - run.began_at)}: {clip(outcome_text(run), 160)}"
+        case _:
+            assert_never(entry)
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """One event for scripts: where, when, and the ledger's entry."""
+    entry = json.loads(dump_entry(event.entry))
+    return {"run_id": event.run_id, "position": event.position, "at": event.at, "type": event.type, "entry": entry}
+
+
+def _describe_turn(run: RunNode) -> str:
+    if not run.invocations or not run.invocations[-1].turns:
+        return "the model replied"
+    turn = run.invocations[-1].turns[-1]
+    facts = f"turn {turn.number}, {turn.model or 'model'}, {format_tokens(turn.usage.total_tokens)}"
+    took = format_seconds(turn.ended_at - turn.began_at)
+    asked = ", ".join(call.tool for call in turn.calls)
+    consequence = f"asks for {asked}" if asked else f"says: {clip(turn.text)}"
+    return f"{facts}, {took}: {consequence}"
+
+
+def _duration(call: CallNode | None) -> str:
+    if call is None or call.ended_at is None:
+        return ""
+    return f" after {format_seconds(call.ended_at - call.asked_at)}"

@@ -1,0 +1,111 @@
+"""Which processes an app needs: queues, worker processes, Flower. Pure, but for looking at the app."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.cli.apps import LoadedApp
+from orchestrator.settings import Settings
+
+LLM_CONCURRENCY = 64
+"""Invocations that one process works on at once. They wait for models, so many fit."""
+
+
+@dataclass(frozen=True)
+class ProcessPlan:
+    """A process to start."""
+
+    name: str
+    arguments: list[str]
+    is_needed: bool = True
+    """Whether the stack is of no use without it."""
+    node: str | None = None
+    """The worker's name on Celery, if it is one."""
+    purpose: str = ""
+
+
+def plan_workers(loaded: LoadedApp, *, workers: int, concurrency: int | None, host: str) -> list[ProcessPlan]:
+    """The worker processes: several for agents, and one for tools that have queues of their own."""
+    agents, tools = agent_queues(loaded), tool_queues(loaded)
+    plans = [
+        _plan_worker(
+            loaded.spec,
+            f"llm{number}",
+            llm_arguments(agents, concurrency or LLM_CONCURRENCY),
+            f"queues: {', '.join(agents)}",
+            host,
+        )
+        for number in range(1, workers + 1)
+    ]
+    if tools:
+        arguments = ["-P", "prefork", "-c", str(os.cpu_count() or 1), "-O", "fair", "-Q", ",".join(tools)]
+        plans.append(_plan_worker(loaded.spec, "cpu", arguments, f"queues of tools: {', '.join(tools)}", host))
+    return plans
+
+
+def plan_flower(loaded: LoadedApp, *, port: int) -> ProcessPlan | None:
+    """Flower, with the configuration beside the app's module if there is one; `None` if it is not installed."""
+    if importlib.util.find_spec("flower") is None:
+        return None
+    arguments = ["flower", "--address=127.0.0.1", f"--port={port}"]
+    configuration = Path(loaded.module.__file__ or "").parent / "flowerconfig.py"
+    if configuration.is_file():
+        arguments.append(f"--conf={configuration}")
+    return ProcessPlan("flower", celery_command(loaded.spec, arguments), is_needed=False)
+
+
+def celery_command(spec: str, arguments: list[str]) -> list[str]:
+    """A Celery command line for the app, with this Python."""
+    return [sys.executable, "-m", "celery", "-A", spec, *arguments]
+
+
+def llm_arguments(queues: list[str], concurrency: int) -> list[str]:
+    """A worker for agents: they wait for models, so threads will do."""
+    return ["-P", "threads", "-c", str(concurrency), "-Q", ",".join(queues)]
+
+
+def agent_queues(loaded: LoadedApp) -> list[str]:
+    """The queues that agents, and the app's own tasks, are sent to."""
+    conf, registry = loaded.app.conf, loaded.orchestrator.registry
+    routed = [agent.queue or _route(loaded, agent.task_name) for agent in registry.agents.values()]
+    declared = [queue.name for queue in conf.task_queues or ()]
+    others = set(tool_queues(loaded)) - {agent.queue for agent in registry.agents.values()}
+    found = dict.fromkeys([conf.task_default_queue, *routed, *declared])
+    return [name for name in found if name not in others]
+
+
+def tool_queues(loaded: LoadedApp) -> list[str]:
+    """The queues of tools that have one, and that no agent uses."""
+    registry = loaded.orchestrator.registry
+    taken = {agent.queue for agent in registry.agents.values()} | {loaded.app.conf.task_default_queue}
+    return sorted({tool.queue for tool in registry.tools.values() if tool.queue and tool.queue not in taken})
+
+
+def describe_settings(settings: Settings) -> dict[str, str]:
+    """The settings as text, with secrets masked."""
+    from orchestrator.cli.console import mask_url
+
+    shown = {}
+    for name, value in settings.model_dump().items():
+        if value is None:
+            continue
+        if name.endswith(("_key", "_token", "_password")):
+            shown[name] = "set (hidden)"
+        else:
+            shown[name] = mask_url(value) if name.endswith("_url") else str(value)
+    return shown
+
+
+def _plan_worker(spec: str, name: str, arguments: list[str], purpose: str, host: str) -> ProcessPlan:
+    shared = ["-n", f"{name}@%h", "-E", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
+    command = celery_command(spec, ["worker", *arguments, *shared])
+    return ProcessPlan(name, command, node=f"{name}@{host}", purpose=purpose)
+
+
+def _route(loaded: LoadedApp, task: str) -> str:
+    queue = loaded.app.amqp.router.route({}, task).get("queue")
+    return str(getattr(queue, "name", queue) or loaded.app.conf.task_default_queue)

@@ -1,0 +1,1 @@
+"""The same scripted replies, given to the Agents SDK and to this engine on real workers."""

@@ -1,0 +1,1 @@
+"""The cases, by section of the rules that they are about."""

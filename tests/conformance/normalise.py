@@ -1,0 +1,26 @@
+"""Takes out of two outcomes what may differ, and only that. Each rule says why."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from tests.conformance.case import Case, Json
+from tests.conformance.sides import Outcome
+
+
+def normalise(outcome: Outcome, case: Case) -> dict[str, Any]:
+    """The outcome as it has to be on both sides."""
+    plain = dataclasses.asdict(outcome)
+    plain["requests"] = {model: [_request(body) for body in bodies] for model, bodies in outcome.requests.items()}
+    if case.is_parallel:
+        # What happens side by side has no order: the SDK's tasks share a loop, ours may be on two workers.
+        plain["effects"].sort(key=json.dumps)
+        for bodies in plain["requests"].values():
+            bodies.sort(key=json.dumps)
+    return plain
+
+
+def _request(body: Json) -> Json:
+    return dict(body)

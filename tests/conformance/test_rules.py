@@ -1,0 +1,22 @@
+"""Every case leads to the same requests, effects, answers and errors on both sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.case import CASES, load_cases
+from tests.conformance.conftest import Sides
+from tests.conformance.normalise import normalise
+from tests.conformance.sides import run_engine, run_sdk
+
+load_cases()
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_engine_does_what_the_agents_sdk_does(name: str, sides: Sides) -> None:
+    case = CASES[name]
+
+    theirs = await run_sdk(case, sides.sdk_server, sides.sdk_records)
+    ours = await run_engine(case, sides.agents[name], sides.engine_server, sides.settings, sides.engine_records)
+
+    assert normalise(ours, case) == normalise(theirs, case)

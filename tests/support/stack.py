@@ -1,0 +1,187 @@
+"""A real stack for tests: an embedded Valkey and real worker processes, to start, stop and kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+from urllib.request import urlopen
+
+from orchestrator.embedded import EmbeddedValkey
+
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS = 40.0
+STOP_SECONDS = 10.0
+TAIL_LINES = 60
+
+FAST = {"ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "0.01", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
+"""Settings of every process of a stack."""
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str, *, timeout_seconds: float = 15.0) -> T:
+    """The first true value of `condition`. Fails, saying what was waited for."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout_seconds:g} s in vain until {what}")
+        time.sleep(0.02)
+    return value
+
+
+class Process:
+    """A process with a log file, in a session of its own, so that a kill reaches its children, too."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log_file: Path) -> None:
+        self.name = name
+        self.log_file = log_file
+        with log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "celery", *arguments],
+                cwd=REPOSITORY,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """All that the process has said."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def log_tail(self) -> str:
+        """The last lines that the process has said."""
+        return "\n".join(self.log.splitlines()[-TAIL_LINES:])
+
+    def wait_for_log(self, text: str, *, timeout_seconds: float = START_SECONDS) -> None:
+        """Blocks until the log holds `text`. Fails if the process ends before."""
+        wait_until(lambda: text in self.log or not self.is_running, f"{self.name} says {text!r}",
+                   timeout_seconds=timeout_seconds)  # fmt: skip
+        assert text in self.log, f"{self.name} ended without {text!r}:\n{self.log_tail()}"
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end; insist after a while."""
+        if self.is_running:
+            self._process.terminate()
+        try:
+            self._process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _signal(self, number: int) -> None:
+        if self.is_running:
+            os.killpg(self.pid, number)
+
+
+class Stack:
+    """A server with data of its own, and the processes that work on it. A context manager: ends them all."""
+
+    def __init__(self, folder: Path, *, app: str, environment: Mapping[str, str] | None = None) -> None:
+        self._folder = folder
+        self._app = app
+        self._environment = dict(environment or {})
+        self.valkey = EmbeddedValkey(folder / "valkey")
+        self.processes: list[Process] = []
+
+    @property
+    def url(self) -> str:
+        return self.valkey.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables of this stack's processes."""
+        return {**FAST, "ORCHESTRATOR_REDIS_URL": self.url, **self._environment}
+
+    def start_worker(
+        self,
+        name: str = "worker",
+        *,
+        queues: str = "celery",
+        concurrency: int = 8,
+        pool: str = "threads",
+        app: str | None = None,
+        wait: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Start a worker; by default, wait until it is ready."""
+        arguments = ["-A", app or self._app, "worker", "-P", pool, "-c", str(concurrency), "-Q", queues]
+        # Without gossip and mingle, which cost seconds and are not ours.
+        arguments += ["-n", f"{name}@test", "-l", "INFO", "--without-gossip", "--without-mingle"]
+        process = self.start_process(name, arguments, environment)
+        if wait:
+            process.wait_for_log("ready.")
+        return process
+
+    def start_flower(self) -> str:
+        """Start Flower and wait until it answers; returns its URL."""
+        port = _find_free_port()
+        arguments = ["-A", self._app, "flower", f"--port={port}", "--address=127.0.0.1"]
+        process = self.start_process("flower", arguments, {"FLOWER_UNAUTHENTICATED_API": "true"})
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _answers(url) or not process.is_running, "Flower answers", timeout_seconds=START_SECONDS)
+        assert process.is_running, f"Flower ended:\n{process.log_tail()}"
+        return url
+
+    def start_process(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None) -> Process:
+        """Start `celery` with these arguments."""
+        log_file = self._folder / f"{name}-{len(self.processes)}.log"
+        process = Process(name, arguments, {**self.environment, **(environment or {})}, log_file)
+        self.processes.append(process)
+        return process
+
+    def log_tails(self) -> str:
+        """What the processes said last, for a failed test's report."""
+        return "\n\n".join(f"---- {process.log_file.name}\n{process.log_tail()}" for process in self.processes)
+
+    def __enter__(self) -> Stack:
+        self.valkey.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # All at once: each takes a second to end.
+        for process in self.processes:
+            if process.is_running:
+                process._signal(signal.SIGTERM)
+        for process in self.processes:
+            process.stop()
+        self.valkey.stop()
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/healthcheck", timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False

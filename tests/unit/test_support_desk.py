@@ -1,0 +1,89 @@
+"""The support desk, played by the rehearsal model on the real tools and a real database."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from orchestrator import RunResult, Settings, run_inline
+from orchestrator.resources import override_resource
+from tasks import support_desk
+from tasks.labels import draw_label
+from tasks.orders import OrderDatabase, open_orders
+from tasks.support_desk import Customer, SupportAnswer
+
+REHEARSAL = Settings(model_api="rehearsal", rehearsal_latency_seconds=0)
+
+
+@pytest.fixture
+def orders(tmp_path: Path):
+    database = OrderDatabase(tmp_path / "orders.sqlite3")
+    with override_resource(open_orders, database):
+        yield database
+    database.close()
+
+
+def ask(text: str, email: str) -> RunResult:
+    return run_inline(support_desk.triage, text, context=Customer(email=email), settings=REHEARSAL)
+
+
+def test_broken_goods_are_paid_back_once_and_get_a_label(orders: OrderDatabase) -> None:
+    result = ask("My charger A1001 arrived broken, I want my money back", "ada@example.com")
+
+    answer = result.final_output
+    assert isinstance(answer, SupportAnswer)
+    assert (answer.resolution, answer.order_id, answer.amount_cents) == ("refunded", "A1001", 3900)
+    assert "R-A1001" in answer.message
+    assert orders.refunded_cents("ada@example.com") == 3900
+
+
+def test_refund_after_the_deadline_is_denied_by_the_rule(orders: OrderDatabase) -> None:
+    result = ask("Please refund my espresso machine B2001", "bob@example.com")
+
+    assert result.final_output.resolution == "refund_denied"
+    assert "30 days" in result.final_output.message
+    assert orders.refunded_cents("bob@example.com") == 0
+
+
+def test_both_checks_are_asked_in_one_turn(orders: OrderDatabase) -> None:
+    result = ask("My charger A1001 arrived broken, I want my money back", "ada@example.com")
+
+    calls = [item["name"] for item in result.new_items if item["type"] == "function_call"]
+    outputs = [index for index, item in enumerate(result.new_items) if item["type"] == "function_call_output"]
+    policy = calls.index("check_policy")
+    assert calls[policy : policy + 2] == ["check_policy", "check_risk"]
+    assert outputs[policy + 1] == outputs[policy] + 1
+
+
+def test_order_of_somebody_else_is_not_shown(orders: OrderDatabase) -> None:
+    result = ask("Refund order B2001, it is broken", "ada@example.com")
+
+    assert result.final_output.resolution == "needs_a_person"
+    assert "Espresso" not in str(result.new_items)
+
+
+def test_question_about_an_order_goes_to_the_orders_agent(orders: OrderDatabase) -> None:
+    result = ask("Where is my keyboard?", "ada@example.com")
+
+    assert result.last_agent == "orders"
+    assert "TRK-7790" in result.final_output.message
+
+
+def test_refund_is_booked_once_per_key(orders: OrderDatabase) -> None:
+    first = orders.refund("run:call", "A1001", 3900, "broken")
+    second = orders.refund("run:call", "A1001", 3900, "broken")
+
+    assert first == second == 3900
+    assert orders.refunded_cents("ada@example.com") == 3900
+
+
+def test_label_is_a_well_formed_barcode() -> None:
+    root = ElementTree.fromstring(draw_label("A1001"))
+
+    bars = [element for element in root if element.tag.endswith("rect")]
+    assert len(bars) == 5 * len("*R-A1001*")
+
+
+def test_label_refuses_what_has_no_bars() -> None:
+    with pytest.raises(ValueError, match="ß"):
+        draw_label("ß")
