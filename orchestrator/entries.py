@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from orchestrator.errors import MessageError
+from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.model_settings import ModelSettings
 from orchestrator.usage import Usage
 
@@ -187,18 +187,26 @@ def dump_entry(entry: EntryBase) -> str:
 
 
 def load_entry(text: str | bytes) -> Entry:
-    """The entry that `dump_entry` wrote. Raises `MessageError` for anything else."""
+    """The entry that `dump_entry` wrote. Raises `NewerVersion`, and `MessageError` for anything else."""
     try:
-        return _adapter.validate_json(text)
+        entry = _adapter.validate_json(text)
+        version = entry.v
     except ValidationError as error:
-        raise MessageError(_describe_unreadable(text)) from error
+        version = _version_of(text)
+        if version <= VERSION:
+            raise MessageError(
+                f"A ledger entry is not ours: {text[:80]!r}. Does something else write to the ledger's keys?"
+            ) from error
+    if version > VERSION:
+        raise NewerVersion(
+            f"A ledger entry has version {version}, this process reads up to {VERSION}. Upgrade celery-orchestrator."
+        )
+    return entry
 
 
-def _describe_unreadable(text: str | bytes) -> str:
+def _version_of(text: str | bytes) -> int:
     try:
         version = json.loads(text).get("v")
     except (ValueError, AttributeError):
-        return f"A ledger entry is not ours: {text[:80]!r}. Does something else write to the ledger's keys?"
-    if isinstance(version, int) and version > VERSION:
-        return f"A ledger entry has version {version}, this process reads up to {VERSION}. Upgrade it."
-    return f"A ledger entry is malformed: {text[:80]!r}. Does something else write to the ledger's keys?"
+        return 0
+    return version if isinstance(version, int) else 0

@@ -23,7 +23,8 @@ OrchestratorError
 │   └── RunCancelled             somebody cancelled it
 ├── RunNotFound                  no ledger under that id: never submitted, or past its retention
 ├── ResultTimeout                the run has not ended yet; it goes on
-├── MessageError                 a Celery message that is not ours, or newer than this worker
+├── MessageError                 a Celery message, or a ledger's entry, that is not ours
+│   └── NewerVersion             … that is newer than this process: upgrade it
 └── LedgerError
     ├── LedgerUnavailable        Redis cannot be reached
     └── LedgerFull               Redis is out of memory
@@ -140,7 +141,11 @@ class ResultTimeout(OrchestratorError, TimeoutError):
 
 
 class MessageError(OrchestratorError):
-    """A Celery message that this worker cannot read."""
+    """A Celery message, or a ledger's entry, that this process cannot read."""
+
+
+class NewerVersion(MessageError):
+    """A message or entry of a later version. Workers leave it to newer ones; the run is not harmed."""
 
 
 class LedgerError(OrchestratorError):

@@ -10,11 +10,15 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from orchestrator.errors import UserError
 
 T = TypeVar("T")
+
+MAX_THREADS = 64
+"""Sync tools that run at once in one process; asyncio's own default is six on two cores."""
 
 
 class BackgroundLoop:
@@ -64,6 +68,7 @@ class BackgroundLoop:
 
     def _start(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="orchestrator-tool"))
         threading.Thread(target=self._loop.run_forever, name="orchestrator-loop", daemon=True).start()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
@@ -83,7 +82,7 @@ def install(
     elif settings is not None or hooks:
         raise UserError("This app has an orchestrator already: give settings and hooks to the first install() only.")
     for agent in agents:
-        orchestrator.add([agent], module=_calling_module())
+        orchestrator.add([agent], module=app.main or "")
     for module in modules:
         loaded = importlib.import_module(module) if isinstance(module, str) else module
         found = [value for value in vars(loaded).values() if isinstance(value, Agent)]
@@ -91,9 +90,3 @@ def install(
             raise UserError(f"Module `{loaded.__name__}`, given to install(), has no Agent at its top level.")
         orchestrator.add(found, module=loaded.__name__)
     return orchestrator
-
-
-def _calling_module() -> str:
-    """The module that calls `install` or `create_app`: where an error message should send people."""
-    frames = (frame.frame.f_globals.get("__name__", "") for frame in inspect.stack(context=0)[1:])
-    return next((name for name in frames if name != __name__), "")

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from orchestrator.entries import RunOptions
-from orchestrator.errors import MessageError
+from orchestrator.entries import DEFAULT_MAX_TURNS, RunOptions
+from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.ledger.base import Pointer
 
 MESSAGE_VERSION = 1
@@ -32,7 +32,7 @@ class FirstMessage(BaseModel):
 
     input: Any
     context: Any = None
-    max_turns: int | str | None = "default"
+    max_turns: int | None = DEFAULT_MAX_TURNS
     run_options: RunOptions | None = None
 
 
@@ -61,7 +61,7 @@ def read_message(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> S
 def _read_step(task: str, body: Any) -> StepMessage:
     version = body.get("v") if isinstance(body, Mapping) else None
     if isinstance(version, int) and version > MESSAGE_VERSION:
-        raise NewerMessage(
+        raise NewerVersion(
             f"Task `{task}` got a message of version {version}, this worker reads up to {MESSAGE_VERSION}. "
             f"Upgrade celery-orchestrator on this worker; the run stays queued for newer ones."
         )
@@ -69,7 +69,3 @@ def _read_step(task: str, body: Any) -> StepMessage:
         return StepMessage.model_validate(body)
     except ValidationError as error:
         raise MessageError(f"Task `{task}` got a message that is not ours: {str(body)[:80]!r}.") from error
-
-
-class NewerMessage(MessageError):
-    """A message for newer workers: it is left to them, the run is not harmed."""

@@ -15,7 +15,6 @@ from orchestrator.celery.publish import CeleryPublisher
 from orchestrator.celery.task import InvocationTask
 from orchestrator.client import Client, Run
 from orchestrator.engine import Engine, Performed
-from orchestrator.errors import MessageError, SubmitError
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, LedgerSettings, NewRun
 from orchestrator.ledger.redis import RedisLedger
@@ -36,6 +35,8 @@ class Orchestrator:
         self.registry = Registry()
         self.modules: dict[str, str] = {}
         """Task name to the module that its agent came from."""
+        self.sends_events = False
+        """Whether this process is a worker whose events somebody wants."""
         self._hooks = tuple(hooks)
         self._engine: Engine | None = None
         self._engine_pid = 0
@@ -121,20 +122,17 @@ class Orchestrator:
 
     def _first_word(self, task: InvocationTask, message: FirstMessage) -> NewRun:
         request = task.request
-        try:
-            return new_run(
-                self.registry.agent(task.name.removeprefix("agents.")),
-                message.input,
-                run_id=request.id,
-                settings=self.settings,
-                context=message.context,
-                max_turns=... if message.max_turns == "default" else message.max_turns,
-                run_options=message.run_options,
-                priority=(request.delivery_info or {}).get("priority"),
-                continuation=read_continuation(request, self.app),
-            )
-        except SubmitError as error:
-            raise MessageError(f"Task `{task.name}` cannot start a run from its message: {error.message}") from error
+        return new_run(
+            self.registry.agent(task.name.removeprefix("agents.")),
+            message.input,
+            run_id=request.id,
+            settings=self.settings,
+            context=message.context,
+            max_turns=message.max_turns if "max_turns" in message.model_fields_set else ...,
+            run_options=message.run_options,
+            priority=(request.delivery_info or {}).get("priority"),
+            continuation=read_continuation(request, self.app),
+        )
 
     def _register(self, name: str, doc: str, module: str) -> None:
         if name in self.app.tasks:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 from celery import Task, states
 from celery.exceptions import Ignore, Reject
 
-from orchestrator.celery.message import NewerMessage
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
-from orchestrator.errors import LedgerError, OrchestratorError, restore_error
-from orchestrator.ledger.base import Claim
+from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, restore_error
+from orchestrator.ledger.base import Claim, Pointer
 
 if TYPE_CHECKING:
     from orchestrator.celery.runtime import Orchestrator
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+"""How long a worker waits before it gives a message back because the ledger cannot be reached."""
 
 
 class InvocationTask(Task):  # type: ignore[misc]
@@ -35,22 +37,32 @@ class InvocationTask(Task):  # type: ignore[misc]
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """One invocation. What it returns or raises is the run's end; all else is `Ignore`."""
         began = time.monotonic()
-        try:
-            performed = self.orchestrator.perform(self, args, kwargs)
-        except NewerMessage as error:
-            logger.error("%s", error)
-            raise Ignore(str(error)) from None
-        except LedgerError as error:
-            # Nothing is known of the run's fate here. Its deadline brings it back.
-            logger.error("Invocation %s of `%s` stopped: %s", self.request.id, self.name, error)
-            raise Reject(str(error), requeue=False) from error
-        self.orchestrator.client.publish(performed.pointers)
+        performed = self._perform(args, kwargs)
+        self._publish(performed.pointers)
         if performed.kind != "ended":
             self._close_row(performed, time.monotonic() - began)
             raise Ignore(performed.note)
         assert performed.outcome is not None
         assert performed.claim is not None
         return self._deliver(performed.claim, performed.outcome)
+
+    def _perform(self, args: Any, kwargs: Any) -> Performed:
+        try:
+            return self.orchestrator.perform(self, args, kwargs)
+        except NewerVersion as error:
+            logger.error("Invocation %s of `%s` is left to other workers: %s", self.request.id, self.name, error)
+            raise Ignore(str(error)) from None
+        except LedgerError as error:
+            logger.error("Invocation %s of `%s` stopped, to be tried again: %s", self.request.id, self.name, error)
+            time.sleep(RETRY_SECONDS)
+            raise Reject(str(error), requeue=True) from error
+
+    def _publish(self, pointers: list[Pointer]) -> None:
+        """Send what the ledger has queued. If that fails the run is as well as before: its deadline publishes it."""
+        try:
+            self.orchestrator.client.publish(pointers)
+        except Exception:
+            logger.exception("Publishing the next steps of %s failed; they are published again soon", self.request.id)
 
     def _deliver(self, claim: Claim, outcome: Outcome) -> Any:
         """Give the outcome to Celery's tracer, under the id that the producer holds, too."""
@@ -67,7 +79,7 @@ class InvocationTask(Task):  # type: ignore[misc]
 
     def _close_row(self, performed: Performed, runtime: float) -> None:
         """Tell Flower what came of this invocation. Celery itself says nothing of ignored tasks."""
-        if self.app.conf.worker_send_task_events or getattr(self.request, "send_events", True):
+        if self.orchestrator.sends_events:
             self.send_event("task-succeeded", retry=False, result=repr(performed.note), runtime=runtime)
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
@@ -83,8 +95,3 @@ class InvocationTask(Task):  # type: ignore[misc]
         claim = getattr(self.request, "delivers", None)
         if claim is not None:
             self.orchestrator.close(claim)
-
-
-def describe_row(task: InvocationTask, kind: str) -> str:
-    """The docstring that Flower and `celery inspect` show for a generated task."""
-    return f"{kind} of celery-orchestrator, task `{task.name}`."

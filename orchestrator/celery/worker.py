@@ -85,6 +85,7 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
         def __init__(self, parent: Any, **kwargs: Any) -> None:
             super().__init__(parent, **kwargs)
             self._keeper = Keeper(orchestrator, parent.hostname)
+            orchestrator.sends_events = bool(parent.task_events)
 
         def start(self, parent: Any) -> None:
             self._keeper.start()

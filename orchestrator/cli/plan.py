@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cli.apps import LoadedApp
-from orchestrator.settings import Settings
 
 LLM_CONCURRENCY = 64
 """Invocations that one process works on at once. They wait for models, so many fit."""
@@ -83,21 +82,6 @@ def tool_queues(loaded: LoadedApp) -> list[str]:
     registry = loaded.orchestrator.registry
     taken = {agent.queue for agent in registry.agents.values()} | {loaded.app.conf.task_default_queue}
     return sorted({tool.queue for tool in registry.tools.values() if tool.queue and tool.queue not in taken})
-
-
-def describe_settings(settings: Settings) -> dict[str, str]:
-    """The settings as text, with secrets masked."""
-    from orchestrator.cli.console import mask_url
-
-    shown = {}
-    for name, value in settings.model_dump().items():
-        if value is None:
-            continue
-        if name.endswith(("_key", "_token", "_password")):
-            shown[name] = "set (hidden)"
-        else:
-            shown[name] = mask_url(value) if name.endswith("_url") else str(value)
-    return shown
 
 
 def _plan_worker(spec: str, name: str, arguments: list[str], purpose: str, host: str) -> ProcessPlan:

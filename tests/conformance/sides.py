@@ -144,7 +144,7 @@ async def _entries(settings: Settings, run_id: str) -> Iterable[Any]:
     try:
         return [entry for _, entry in await ledger.entries(run_id)]
     finally:
-        await ledger.aclose()
+        await ledger.close_connections()
 
 
 def _class_name(failure: OrchestratorError) -> str:

@@ -43,6 +43,7 @@ class Process:
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log_file: Path) -> None:
         self.name = name
         self.log_file = log_file
+        self._is_asked = False
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "celery", *arguments],
@@ -73,27 +74,29 @@ class Process:
 
     def wait_for_log(self, text: str, *, timeout_seconds: float = START_SECONDS) -> None:
         """Blocks until the log holds `text`. Fails if the process ends before."""
-        wait_until(lambda: text in self.log or not self.is_running, f"{self.name} says {text!r}",
-                   timeout_seconds=timeout_seconds)  # fmt: skip
+        said = lambda: text in self.log or not self.is_running  # noqa: E731
+        wait_until(said, f"{self.name} says {text!r}", timeout_seconds=timeout_seconds)
         assert text in self.log, f"{self.name} ended without {text!r}:\n{self.log_tail()}"
 
     def kill(self) -> None:
         """End it as a crash would."""
-        self._signal(signal.SIGKILL)
+        if self.is_running:
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+
+    def ask_to_stop(self) -> None:
+        """Tell it to end, once: a second signal would cut the shutdown short."""
+        if self.is_running and not self._is_asked:
+            self._is_asked = True
+            self._process.terminate()
 
     def stop(self) -> None:
         """Ask it to end; insist after a while."""
-        if self.is_running:
-            self._process.terminate()
+        self.ask_to_stop()
         try:
             self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-
-    def _signal(self, number: int) -> None:
-        if self.is_running:
-            os.killpg(self.pid, number)
 
 
 class Stack:
@@ -165,8 +168,7 @@ class Stack:
     ) -> None:
         # All at once: each takes a second to end.
         for process in self.processes:
-            if process.is_running:
-                process._signal(signal.SIGTERM)
+            process.ask_to_stop()
         for process in self.processes:
             process.stop()
         self.valkey.stop()

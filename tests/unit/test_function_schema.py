@@ -167,10 +167,10 @@ def bounds(
     a: Annotated[int, Field(ge=1)],
     b: Annotated[str, Field(max_length=3), "text"] = "x",
     c: int = Field(4, ge=1, lt=9),
-    d: list[str] = Field(..., min_length=1),
+    d: list[str] = Field(..., min_length=1),  # noqa: B008
     e: Annotated[int, Field(ge=1)] = Field(3, le=5),
     f: Annotated[int, Field(default=4, title="Eff", examples=[4])] = 5,
-    g: list[int] = Field(default_factory=list),
+    g: list[int] = Field(default_factory=list),  # noqa: B008
 ): ...
 
 
@@ -195,7 +195,12 @@ def any_number_bounded(*numbers: Annotated[int, Field(ge=1)]): ...
 def any_number_of_tuples(*pairs: tuple[int, ...]): ...
 
 
-def optionals(a: Optional[int] = None, b: int | None = None, c: str = None, d: Address | None = None): ...  # type: ignore[assignment]
+def optionals(
+    a: Optional[int] = None,  # noqa: UP045
+    b: int | None = None,
+    c: str = None,  # type: ignore[assignment]  # noqa: RUF013
+    d: Address | None = None,
+): ...
 
 
 def models(
@@ -203,7 +208,7 @@ def models(
     addresses: list[Address],
     line: Line,
     point: Point,
-    start: Address = Address(street="Main"),
+    start: Address = Address(street="Main"),  # noqa: B008
 ): ...
 
 
@@ -400,7 +405,7 @@ def test_context_elsewhere_is_refused(function: Callable[..., Any]) -> None:
 # ---- what cannot be described --------------------------------------------------------------------
 
 
-def unknown_annotation(a: "Missing"): ...  # type: ignore[name-defined]  # noqa: F821
+def unknown_annotation(a: Missing): ...  # type: ignore[name-defined]  # noqa: F821
 
 
 def no_schema(a: FunctionSchema | Callable[[int], int]): ...
@@ -412,14 +417,10 @@ def no_schema(a: FunctionSchema | Callable[[int], int]): ...
         (unknown_annotation, "signature of tool `unknown_annotation` cannot be read"),
         (no_schema, "parameters of tool `no_schema` have no JSON schema"),
         (free_keywords, r"takes `\*\*more`"),
-        (lambda a: a, None),
         (Address(street="x"), "not from"),
     ],
 )
-def test_function_that_cannot_be_described_is_refused(function: Any, problem: str | None) -> None:
-    if problem is None:
-        assert function_schema(function, name_override="named").name == "named"
-        return
+def test_function_that_cannot_be_described_is_refused(function: Any, problem: str) -> None:
     with pytest.raises(UserError, match=problem):
         function_schema(function)
 

@@ -67,8 +67,8 @@ TYPES: list[Any] = [
     list,
     list[Weather],
     tuple[int, str],
-    Optional[Weather],
-    Union[int, str],
+    Optional[Weather],  # noqa: UP045
+    Union[int, str],  # noqa: UP007
     int | str,
     Weather | Point,
     Literal["a", "b"],
@@ -199,7 +199,7 @@ STORED: list[tuple[Any, Any]] = [
     (Weather, Weather(city="Rome", degrees=30)),
     (list[Weather], [Weather(city="Rome", degrees=30)]),
     (Weather | Point, Point(1)),
-    (Optional[Weather], None),
+    (Weather | None, None),
     (Point, Point(1)),
     (Line, {"text": "hi"}),
     (tuple[int, str], (1, "a")),
@@ -208,7 +208,7 @@ STORED: list[tuple[Any, Any]] = [
     (bytes, b"raw"),
     (Decimal, Decimal("1.50")),
     (uuid.UUID, uuid.UUID(int=7)),
-    (datetime.datetime, datetime.datetime(2030, 1, 2, tzinfo=datetime.timezone.utc)),
+    (datetime.datetime, datetime.datetime(2030, 1, 2, tzinfo=datetime.UTC)),
     (Aliased, Aliased(readAs=4, at=datetime.datetime(2030, 1, 2), mood=Mood.GOOD)),
 ]
 

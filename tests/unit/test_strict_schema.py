@@ -7,7 +7,7 @@ import datetime
 import enum
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,7 +44,7 @@ class Tree(BaseModel):
 
 
 class Linked(BaseModel):
-    next: Optional[Linked] = Field(None, description="The one behind")
+    next: Linked | None = Field(None, description="The one behind")
 
 
 class Cat(BaseModel):
@@ -224,10 +224,12 @@ def test_part_that_is_no_schema_is_refused() -> None:
 
 # ---- any simple model ----------------------------------------------------------------------------
 
-leaf_types = st.sampled_from([int, str, bool, float, Color, Literal["x", "y"], datetime.date, Address, Point, Tree, Any])
+leaf_types = st.sampled_from(
+    [int, str, bool, float, Color, Literal["x", "y"], datetime.date, Address, Point, Tree, Any]
+)
 field_types = st.recursive(
     leaf_types,
-    lambda inner: st.one_of(inner.map(lambda t: list[t]), inner.map(lambda t: Optional[t]), inner.map(lambda t: set[t])),
+    lambda inner: st.one_of(inner.map(lambda t: list[t]), inner.map(lambda t: t | None), inner.map(lambda t: set[t])),
     max_leaves=3,
 )
 field_infos = st.builds(

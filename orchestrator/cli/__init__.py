@@ -1,0 +1,74 @@
+"""The command line, `orchestrator`: `app` with its commands, and `main` for the console script."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from orchestrator.cli.commands_look import cancel, list_runs, show
+from orchestrator.cli.commands_runs import run, submit, watch
+from orchestrator.cli.commands_stack import up, worker
+from orchestrator.cli.demo import demo
+from orchestrator.cli.doctor import doctor
+from orchestrator.cli.exits import HELP, ErrorsAsLines
+from orchestrator.cli.session import Session
+from orchestrator.cli.statefile import DEFAULT_FOLDER
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    cls=ErrorsAsLines,
+    help="LLM agents as Celery tasks: start everything, submit runs, watch them.",
+    epilog=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        print(f"celery-orchestrator {version('celery-orchestrator')}")
+    except PackageNotFoundError:
+        print("celery-orchestrator (not installed, running from its sources)")
+    raise typer.Exit()
+
+
+@app.callback()
+def prepare(
+    context: typer.Context,
+    app_name: Annotated[
+        Optional[str],
+        typer.Option("-A", "--app", envvar="ORCHESTRATOR_APP", metavar="MODULE[:ATTR]", help="The Celery app. [default: workers.app]"),
+    ] = None,
+    data_dir: Annotated[
+        Path, typer.Option(envvar="ORCHESTRATOR_DATA_DIR", help="Where `up` keeps data, logs and its state.")
+    ] = DEFAULT_FOLDER,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+    context.obj = Session(app_name, data_dir)
+
+
+app.command()(up)
+app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(worker)
+app.command()(submit)
+app.command()(run)
+app.command()(watch)
+app.command()(show)
+app.command("list")(list_runs)
+app.command()(cancel)
+app.command()(demo)
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="orchestrator")

@@ -1,0 +1,122 @@
+"""`show`, `list` and `cancel`: look at runs that were submitted, and stop them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from orchestrator.cli.commands_runs import JsonOption, RunArgument, print_answer
+from orchestrator.cli.console import as_text, clean, clip, console, format_seconds, format_tokens, plain_table, print_json, say
+from orchestrator.cli.follow import read_events
+from orchestrator.cli.lines import event_json
+from orchestrator.cli.render import RUN_STYLES, outcome_text, render_run
+from orchestrator.cli.tree import RunNode, RunState, fold_events, text_of
+from orchestrator.errors import RunNotFound
+from orchestrator.ledger.base import RunSummary
+from orchestrator.loop import background
+
+_ENDED: dict[str, RunState] = {"answer": "answered", "failure": "failed", "cancelled": "cancelled"}
+
+
+def show(context: typer.Context, run_id: RunArgument, as_json: JsonOption = False) -> None:
+    """Show a run as it stands: input, tree, answer, usage, and where to look in Flower."""
+    session = context.obj
+    events = background.run(read_events(session.connect().ledger, run_id))
+    if not events:
+        raise RunNotFound(f"There is no run {run_id!r}: never submitted here, or past its retention.", run_id=run_id)
+    node = fold_events(run_id, events)
+    if as_json:
+        print_json({"run_id": run_id, "state": node.state, "events": [event_json(event) for event in events]})
+        return
+    console().print(render_run(node, time.time(), ids=True))
+    _print_rest(node, session.stack.flower_url if session.stack else None)
+
+
+def list_runs(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List the latest submitted runs, newest first."""
+    summaries = context.obj.connect().client.recent(limit)
+    now = time.time()
+    if as_json:
+        for summary in summaries:
+            print_json(_as_row(summary, now))
+        return
+    if not summaries:
+        say("No runs yet. Start one: orchestrator run AGENT INPUT")
+        return
+    table = plain_table("RUN", "AGENT", "STATE", "STARTED", "TOOK", "TOKENS", "OUTCOME")
+    table.columns[0].overflow = "fold"  # an id that is cut is of no use
+    for summary in summaries:
+        row = _as_row(summary, now)
+        state: RunState = row["state"]
+        table.add_row(
+            row["run_id"],
+            row["agent"],
+            Text(state, style=RUN_STYLES[state]),
+            time.strftime("%d %b %H:%M:%S", time.localtime(summary.started_at)),
+            format_seconds(row["seconds"]),
+            f"{row['tokens']:,}",
+            Text(clip(row["outcome"], 60)),
+        )
+    console().print(table)
+
+
+def cancel(context: typer.Context, run_id: RunArgument) -> None:
+    """Stop a run and all that it waits for. What has happened stays in the ledger."""
+    run = context.obj.connect().run(run_id)
+    if run.summary().outcome is not None:
+        say(f"Run {run_id} has ended already.")
+        return
+    run.cancel()
+    say(f"Run {run_id} is being cancelled.")
+
+
+def _print_rest(node: RunNode, flower_url: str | None) -> None:
+    say()
+    say(f"Input: {clean(text_of(node.input))}")
+    if node.outcome is not None and node.outcome.kind == "answer":
+        say("Answer:", style="bold green")
+        print_answer(node.outcome.output)
+    elif node.outcome is not None:
+        say(clean(outcome_text(node)), style="red")
+    usage = node.usage
+    say(
+        f"Usage: {usage.requests} model calls, {format_tokens(usage.total_tokens)} "
+        f"({usage.input_tokens:,} in, {usage.output_tokens:,} out)"
+    )
+    if flower_url:
+        for invocation in node.invocations:
+            say(f"Flower: {flower_url}/task/{invocation.task_id}  {invocation.name}")
+
+
+def state_of(summary: RunSummary) -> RunState:
+    """The state that people read: how a run ended, or where it is."""
+    if summary.outcome is not None:
+        return _ENDED[summary.outcome.kind]
+    return "running" if summary.status == "done" else summary.status
+
+
+def _as_row(summary: RunSummary, now: float) -> dict[str, Any]:
+    end = summary.updated_at if summary.outcome is not None else now
+    outcome = summary.outcome
+    error = (outcome.error or {}).get("message", "") if outcome else ""
+    return {
+        "run_id": summary.run_id,
+        "agent": summary.task.partition(".")[2],
+        "state": state_of(summary),
+        "started_at": summary.started_at,
+        "seconds": round(end - summary.started_at, 3),
+        "tokens": (outcome.usage if outcome else summary.usage).total_tokens,
+        "step": summary.step,
+        "outcome": (as_text(outcome.output) or error) if outcome else _describe_wait(summary),
+    }
+
+
+def _describe_wait(summary: RunSummary) -> str:
+    return f"waits for {len(summary.waits)}" if summary.waits else ""

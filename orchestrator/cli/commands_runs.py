@@ -1,0 +1,177 @@
+"""`submit`, `run` and `watch`: start runs, and see them live."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Annotated, Any, Optional
+
+import typer
+
+from orchestrator.cli.console import clean, console, error_console, print_json, say
+from orchestrator.cli.exits import HELP, INTERRUPTED, CommandError, exit_code_of_run
+from orchestrator.cli.follow import follow
+from orchestrator.cli.render import outcome_text, render_run
+from orchestrator.cli.session import Session
+from orchestrator.cli.tree import RunNode, RunTree
+from orchestrator.cli.views import JsonView, LineView, LiveView, View
+from orchestrator.client import Run
+from orchestrator.errors import ResultTimeout
+
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
+InputArgument = Annotated[list[str], typer.Argument(metavar="INPUT…", help="What to say to it; `-` reads standard input.")]
+ContextOption = Annotated[Optional[str], typer.Option("--context", metavar="JSON", help="The run's context, a JSON object.")]
+RunIdOption = Annotated[Optional[str], typer.Option("--run-id", help="An id of your own: submitting it twice starts one run.")]
+TurnsOption = Annotated[Optional[int], typer.Option("--max-turns", min=0, help="Model calls allowed. [default: 10]")]
+QueueOption = Annotated[Optional[str], typer.Option("--queue", help="Another queue for the first step.")]
+PriorityOption = Annotated[Optional[int], typer.Option("--priority", help="The messages' priority.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
+TimeoutOption = Annotated[Optional[float], typer.Option("--timeout", min=0, help="Stop watching after so many seconds (exit code 5).")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+
+
+def submit(
+    context: typer.Context,
+    agent: AgentArgument,
+    input: InputArgument,
+    run_context: ContextOption = None,
+    run_id: RunIdOption = None,
+    max_turns: TurnsOption = None,
+    queue: QueueOption = None,
+    priority: PriorityOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a run and print its id."""
+    started = _submit(context.obj, agent, input, run_context, run_id, max_turns, queue, priority)
+    if as_json:
+        print_json({"run_id": started.id, "agent": agent})
+    else:
+        say(started.id)
+
+
+def run(
+    context: typer.Context,
+    agent: AgentArgument,
+    input: InputArgument,
+    run_context: ContextOption = None,
+    run_id: RunIdOption = None,
+    max_turns: TurnsOption = None,
+    queue: QueueOption = None,
+    priority: PriorityOption = None,
+    timeout: TimeoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a run, watch it, and print its answer. Ctrl-C stops watching; the run goes on."""
+    started = _submit(context.obj, agent, input, run_context, run_id, max_turns, queue, priority)
+    node = watch_run(started, as_json=as_json, timeout_seconds=timeout)
+    if not as_json:
+        _print_end(node)
+    raise typer.Exit(exit_code_of_run(node.state))
+
+
+def watch(
+    context: typer.Context, run_id: RunArgument, timeout: TimeoutOption = None, as_json: JsonOption = False
+) -> None:
+    """Watch a run, from its beginning to its end. `--json`: one event a line."""
+    watched = context.obj.connect().run(run_id)
+    node = watch_run(watched, as_json=as_json, timeout_seconds=timeout)
+    raise typer.Exit(exit_code_of_run(node.state))
+
+
+def watch_run(run: Run, *, as_json: bool, timeout_seconds: float | None) -> RunNode:
+    """Show the run until it has ended. Raises `ResultTimeout`; exits when interrupted."""
+    tree = RunTree(run.id)
+    is_live = not as_json and console().is_terminal
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    try:
+        with _choose_view(tree, as_json=as_json, is_live=is_live) as view:
+            for found in follow([run]):
+                if found is None:
+                    view.tick()
+                else:
+                    tree.apply(found[1])
+                    view.event(tree, found[1])
+                if deadline is not None and time.monotonic() > deadline and tree.root.outcome is None:
+                    raise ResultTimeout(f"Run {run.id} has not ended within {timeout_seconds:g} seconds. It goes on. {_hint(run.id)}")
+    except KeyboardInterrupt:
+        error_console().print(f"No longer watching; run {run.id} goes on. {_hint(run.id)}", markup=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+    if is_live:
+        console().print(render_run(tree.root, time.time()))
+    return tree.root
+
+
+def _choose_view(tree: RunTree, *, as_json: bool, is_live: bool) -> View:
+    if as_json:
+        return JsonView()
+    return LiveView(lambda now: render_run(tree.root, now)) if is_live else LineView()
+
+
+def _submit(
+    session: Session,
+    agent: str,
+    words: list[str],
+    context: str | None,
+    run_id: str | None,
+    max_turns: int | None,
+    queue: str | None,
+    priority: int | None,
+) -> Run:
+    orchestrator = session.connect()
+    record = session.find_agent(agent)
+    options: dict[str, Any] = {"run_id": run_id, "priority": priority, "context": _read_context(context)}
+    options["queue"] = queue or (record.queue if record else None)
+    if max_turns is not None:
+        options["max_turns"] = max_turns
+    return orchestrator.submit(agent, _read_input(words), **options)
+
+
+def _read_input(words: list[str]) -> str:
+    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    if not text.strip():
+        raise CommandError("The input is empty. Give the agent something to work on.")
+    return text
+
+
+def _read_context(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        context = json.loads(text)
+    except ValueError as error:
+        raise CommandError(f"--context is not JSON: {error}.") from error
+    if not isinstance(context, dict):
+        raise CommandError('--context must be a JSON object, such as {"customer": 7}.')
+    return context
+
+
+def _print_end(node: RunNode) -> None:
+    """The answer on standard output; how else the run ended on standard error."""
+    if node.outcome is None:
+        return
+    if node.outcome.kind != "answer":
+        error_console().print(f"{node.state}: {outcome_text(node)}", markup=False, soft_wrap=True, style="red")
+    elif console().is_terminal:
+        say()
+        print_answer(node.outcome.output)
+    else:
+        print_answer(node.outcome.output)
+
+
+def print_answer(output: Any) -> None:
+    """An answer as it is; a structured one as indented JSON."""
+    if isinstance(output, str):
+        say(clean(output))
+    elif console().is_terminal:
+        console().print_json(data=output)
+    else:
+        print(json.dumps(output, ensure_ascii=False, indent=2))
+
+
+def _hint(run_id: str) -> str:
+    return f"Again: `orchestrator watch {run_id}`. Stop it: `orchestrator cancel {run_id}`."
+
+
+for _command in (submit, run, watch):
+    _command.__doc__ = f"{_command.__doc__}\n\n{HELP}"

@@ -1,0 +1,153 @@
+"""`up` and `worker`: the processes of a deployment, all on this machine or one at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from orchestrator.cli.console import console, mask_url, say
+from orchestrator.cli.exits import StackError
+from orchestrator.cli.orphans import end_orphans
+from orchestrator.cli.plan import (
+    LLM_CONCURRENCY,
+    agent_queues,
+    celery_command,
+    llm_arguments,
+    plan_flower,
+    plan_workers,
+)
+from orchestrator.cli.ports import choose_port
+from orchestrator.cli.session import Session
+from orchestrator.cli.stack import POLL_SECONDS, Stack, ping_through
+from orchestrator.cli.statefile import StateFolder
+from orchestrator.embedded import EmbeddedValkey
+from orchestrator.models.resolve import describe_model
+
+REDIS_PORT = 6379
+FLOWER_PORT = 5555
+_MARKS = {"green": "✓", "yellow": "!", "red": "✗"}
+
+
+class StopSignals:
+    """Remembers that somebody asked us to stop: Ctrl-C, `kill`, or a terminal that was closed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._remember)
+
+    def _remember(self, number: int, frame: Any) -> None:
+        self.count += 1
+
+    def is_stopping(self) -> bool:
+        """Whether somebody did."""
+        return self.count > 0
+
+
+def report(name: str, text: str, style: str = "") -> None:
+    """A line of the stack on the screen."""
+    console().print(
+        f"{_MARKS.get(style, ' ')} {name:<8}", text, style=style or None, markup=False, soft_wrap=True
+    )
+
+
+def up(
+    context: typer.Context,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes for agents.")] = 2,
+    concurrency: Annotated[int, typer.Option(min=1, help="Invocations that one of them works on at once.")] = LLM_CONCURRENCY,
+    port: Annotated[Optional[int], typer.Option(help="Valkey's port. [default: 6379, or a free one]")] = None,
+    flower_port: Annotated[Optional[int], typer.Option(help="Flower's port. [default: 5555, or a free one]")] = None,
+    no_flower: Annotated[bool, typer.Option("--no-flower", help="Without Flower.")] = False,
+    data_dir: Annotated[Optional[Path], typer.Option(help="Where to keep data, logs and state.")] = None,
+) -> None:
+    """Start Valkey, workers and Flower; Ctrl-C stops them all.
+
+    Uses the server in ORCHESTRATOR_REDIS_URL instead of its own, if that is set. Exits with 1 if a stack
+    runs in this folder already, or a process does not start.
+    """
+    session: Session = context.obj
+    folder = StateFolder(data_dir) if data_dir else session.folder
+    folder.create()
+    with folder.lock():
+        end_orphans(folder, report)
+        stopping = StopSignals()
+        server = choose_server(session, folder, port)
+        stack = open_stack(session, folder, server, stopping)
+        with stack:
+            chosen = None if no_flower else (flower_port or choose_port(FLOWER_PORT))
+            start_stack(stack, session, workers=workers, concurrency=concurrency, flower_port=chosen)
+            if not stopping.is_stopping():
+                _welcome(session, stack)
+            while not stopping.is_stopping():
+                stack.poll()
+                time.sleep(POLL_SECONDS)
+        say("Stopped.")
+
+
+def worker(context: typer.Context) -> None:
+    """Start one worker: `celery worker` with our defaults; all further arguments are passed on to Celery.
+
+    For example `orchestrator worker -Q slow -c 8`. Celery's own help: `orchestrator worker -- --help`.
+    """
+    loaded = context.obj.loaded
+    given = list(context.args)
+    arguments = ["-n", f"worker{os.getpid()}@%h", "-E", "--loglevel=INFO"]
+    if not _has(given, "-P", "--pool"):
+        arguments += llm_arguments(agent_queues(loaded), LLM_CONCURRENCY)
+    command = celery_command(loaded.spec, ["worker", *arguments, *given])
+    os.execv(command[0], command)
+
+
+def choose_server(session: Session, folder: StateFolder, port: int | None) -> EmbeddedValkey | None:
+    """The Valkey to start, told to the app; `None` if the user names a server. Call before the app is loaded."""
+    if session.given_url:
+        return None
+    server = EmbeddedValkey(folder.path / "valkey", port or choose_port(REDIS_PORT))
+    session.use_server(server.url)
+    return server
+
+
+def open_stack(session: Session, folder: StateFolder, server: EmbeddedValkey | None, stopping: StopSignals) -> Stack:
+    """The stack of the session's app, nothing started yet."""
+    loaded = session.loaded
+    if server is not None and loaded.app.conf.broker_url != server.url:
+        report("valkey", f"not started: the app brings its own broker, {mask_url(str(loaded.app.conf.broker_url))}")
+        server = None
+    url = server.url if server else loaded.orchestrator.ledger_url
+    return Stack(folder, app=loaded.spec, redis_url=url, server=server, report=report, is_stopping=stopping.is_stopping)
+
+
+def start_stack(stack: Stack, session: Session, *, workers: int, concurrency: int, flower_port: int | None) -> None:
+    """Start everything and wait until it is ready. Raises `StackError` and `LedgerUnavailable`."""
+    loaded = session.loaded
+    say(f"App {loaded.spec}, model: {describe_model(loaded.orchestrator.settings)}")
+    stack.start_server()
+    session.connect()
+    report("ledger", mask_url(stack.redis_url), "green")
+    plans = plan_workers(loaded, workers=workers, concurrency=concurrency, host=socket.gethostname())
+    flower = plan_flower(loaded, port=flower_port) if flower_port else None
+    if flower_port and flower is None:
+        report("flower", "not installed: pip install 'celery-orchestrator[flower]'", "yellow")
+    stack.start([flower, *plans] if flower else plans, flower_url=f"http://127.0.0.1:{flower_port}" if flower else None)
+    stack.wait_until_ready(ping_through(loaded.app))
+    stack.save()
+
+
+def _welcome(session: Session, stack: Stack) -> None:
+    agents = sorted(session.loaded.orchestrator.registry.agents)
+    if not agents:
+        raise StackError(f"App {session.loaded.spec} has no agents: there is nothing that its workers could run.")
+    say()
+    say(f"Ready with {len(agents)} agents: {', '.join(agents)}.", style="bold")
+    say(f'  In this folder: orchestrator run {agents[0]} "…"   or list, watch, show, doctor')
+    say(f"  Logs: {stack.folder.logs}   Ctrl-C stops everything.")
+
+
+def _has(arguments: list[str], *names: str) -> bool:
+    return any(argument.partition("=")[0] in names or argument.startswith(names[0]) for argument in arguments)

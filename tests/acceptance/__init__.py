@@ -1,0 +1,1 @@
+"""The library on real parts: a server, worker processes and Flower."""

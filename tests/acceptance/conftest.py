@@ -1,0 +1,52 @@
+"""Fixtures for tests on real workers: a stack for each module, and the producer's side of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orchestrator.settings import Settings
+from tests.acceptance.shop import Shop, build_shop
+from tests.support.stack import Stack
+
+APP = "tests.acceptance.shop_app"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A server and two workers, of which one serves the queue `heavy` alone."""
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP) as stack:
+        workers = [stack.start_worker("main", wait=False), stack.start_worker("heavy", queues="heavy", wait=False)]
+        for worker in workers:
+            worker.wait_for_log("ready.")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack) -> Shop:
+    """The shop as its producers see it."""
+    return build_shop(producer_settings(stack))
+
+
+@pytest.fixture
+def key() -> str:
+    """A name that no other test uses."""
+    return uuid.uuid4().hex[:12]
+
+
+def producer_settings(stack: Stack) -> Settings:
+    """The settings of a process that submits to this stack."""
+    return Settings(redis_url=stack.url, rehearsal_latency_seconds=0.01)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Show what the workers said last beside a failed test."""
+    report = yield
+    for value in getattr(item, "funcargs", {}).values():
+        if report.failed and isinstance(value, Stack):
+            report.sections.append(("Workers", value.log_tails()))
+    return report

@@ -1,0 +1,209 @@
+"""Section A: what an agent's fields mean."""
+
+import typing
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from tests.conformance.case import case
+from tests.support.model_server import message, tool_call
+
+
+class Report(BaseModel):
+    title: str
+    pages: int
+
+
+class Entry(typing.TypedDict):
+    word: str
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+@case([[tool_call("look")], [tool_call("look")], [message("done")]])
+def instructions_are_evaluated_before_every_call(kit):
+    calls = []
+
+    def instructions(context, agent):
+        calls.append(1)
+        return f"{agent.name}, call {len(calls)}"
+
+    return kit.agent(instructions=instructions, tools=[kit.tool("look")])
+
+
+@case([[message("done")]], context={"customer": "Ada"})
+def instructions_may_be_async_and_read_the_context(kit):
+    async def instructions(context, agent):
+        return f"Serve {context.context['customer']}."
+
+    return kit.agent(instructions=instructions)
+
+
+@case([[message("done")]])
+def an_agent_needs_no_instructions(kit):
+    return kit.agent()
+
+
+@case(
+    [[message("done")]],
+    input=[
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "Two"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Three"}]},
+        {"type": "function_call", "call_id": "old", "name": "gone", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "old", "output": "was there"},
+        {"role": "user", "content": "Four"},
+    ],
+)
+def input_items_are_passed_on(kit):
+    return kit.agent(instructions="Be brief.")
+
+
+@case([[message("done")]])
+def a_prompt_template_is_passed_on(kit):
+    return kit.agent(prompt={"id": "pmpt_1", "version": "2", "variables": {"who": "Ada"}})
+
+
+@case([[message("done")]])
+def a_prompt_template_may_be_made_at_each_call(kit):
+    # The arguments differ: there, one object holds context and agent.
+    async def prompt(*given):
+        return {"id": "pmpt_1"}
+
+    if "SdkKit" in type(kit).__name__:
+        return kit.agent(prompt=lambda data: {"id": "pmpt_1"})
+    return kit.agent(prompt=lambda context, agent: {"id": "pmpt_1"})
+
+
+@case([[message("done")]])
+def model_settings_reach_the_request(kit):
+    settings = kit.ModelSettings(
+        temperature=0.5,
+        top_p=0.9,
+        max_tokens=100,
+        truncation="auto",
+        metadata={"a": "b"},
+        store=False,
+        top_logprobs=2,
+        verbosity="low",
+        response_include=["reasoning.encrypted_content"],
+        extra_body={"service_tier": "flex"},
+        extra_args={"safety_identifier": "u1"},
+    )
+    return kit.agent(model_settings=settings)
+
+
+@case(
+    [[message("done")]],
+    options={"model_settings": {"temperature": 0.1, "max_tokens": 50, "extra_args": {"user": "u"}}},
+)
+def settings_of_the_run_beat_the_agents(kit):
+    settings = kit.ModelSettings(temperature=0.5, top_p=0.9, extra_args={"safety_identifier": "u1"})
+    return kit.agent(model_settings=settings)
+
+
+@case({"": [], "run": [[message("done")]]}, options={"model": "the_model_of_the_run_beats_the_agents.run"})
+def the_model_of_the_run_beats_the_agents(kit):
+    return kit.agent()
+
+
+@case([[message("done")]])
+def parallel_tool_calls_are_sent_beside_tools(kit):
+    return kit.agent(tools=[kit.tool("look")], model_settings=kit.ModelSettings(parallel_tool_calls=False))
+
+
+@case([[message('{"title": "T", "pages": 3}')]])
+def structured_output_is_parsed(kit):
+    return kit.agent(output_type=Report)
+
+
+@case([[message('{"title": "T", "pages": "3"}')], [message("never asked")]])
+def structured_output_is_not_converted(kit):
+    return kit.agent(output_type=Report)
+
+
+@case([[message('{"title": "T", "pages": "3"}')]])
+def lenient_structured_output_is_converted(kit):
+    return kit.agent(output_type=kit.AgentOutputSchema(Report, strict_json_schema=False))
+
+
+@case([[message("no JSON")]])
+def structured_output_that_is_no_json_is_an_error(kit):
+    return kit.agent(output_type=Report)
+
+
+@case([[message('{"response": ["a", "b"]}')]])
+def a_list_is_wrapped(kit):
+    return kit.agent(output_type=list[str])
+
+
+@case([[message('{"response": 7}')]])
+def a_number_is_wrapped(kit):
+    return kit.agent(output_type=int)
+
+
+@case([[message('["a"]')]])
+def a_list_that_is_not_wrapped_is_an_error(kit):
+    return kit.agent(output_type=list[str])
+
+
+@case([[message('{"response": {"x": 1, "y": 2}}')]])
+def a_dataclass_is_wrapped(kit):
+    return kit.agent(output_type=Point)
+
+
+@case([[message('{"word": "hello"}')]])
+def a_typed_dict_is_not_wrapped(kit):
+    return kit.agent(output_type=Entry)
+
+
+@case([[message('{"response": "red"}')]])
+def a_literal_is_wrapped(kit):
+    return kit.agent(output_type=typing.Literal["red", "green"])
+
+
+@case([[message("text")]])
+def str_is_plain_text(kit):
+    return kit.agent(output_type=str)
+
+
+@case([[tool_call("look")], [message("done")]])
+def tools_are_shown_in_order_with_handoffs_last(kit):
+    other = kit.agent("other", handoff_description="Knows more.")
+    tools = [kit.tool("zoom"), kit.web_search(), kit.tool("look")]
+    return kit.agent(handoffs=[other], tools=tools)
+
+
+@case([[tool_call("switch")], [tool_call("hidden")], [message("done")]], context={"on": False})
+def is_enabled_is_asked_every_turn(kit):
+    def switch(ctx: kit.RunContext[dict]) -> str:
+        ctx.context["on"] = True
+        return "on"
+
+    async def is_on(ctx, agent):
+        return ctx.context["on"]
+
+    hidden = kit.tool("hidden", is_enabled=is_on)
+    return kit.agent(tools=[kit.function_tool(switch), hidden, kit.tool("off", is_enabled=False)])
+
+
+@case([[tool_call("other"), tool_call("fleeting")]])
+def a_tool_that_is_disabled_before_it_runs_is_an_error(kit):
+    asked = []
+
+    def once(ctx, agent):
+        asked.append(1)
+        return len(asked) == 1
+
+    return kit.agent(tools=[kit.tool("other"), kit.tool("fleeting", is_enabled=once)])
+
+
+@case([[tool_call("transfer_to_{case}_b")], [message("done")]])
+def a_clone_is_an_agent_of_its_own(kit):
+    original = kit.agent("a", instructions="I am A.", tools=[kit.tool("look")])
+    clone = original.clone(name=f"{kit.case.name}.b", instructions="I am B.")
+    return original.clone(handoffs=[clone])

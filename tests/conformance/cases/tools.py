@@ -1,0 +1,423 @@
+"""Section C: how tools are shown and run."""
+
+import asyncio
+import time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from tests.conformance.case import case
+from tests.support.model_server import message, tool_call
+
+
+class Place(BaseModel):
+    city: str
+    country: str | None = None
+
+
+DONE = [message("done")]
+
+
+@case([[tool_call("book", {"place": {"city": "Rome", "country": None}, "nights": 2, "kind": "quiet", "tags": []})], DONE])
+def a_tools_schema_comes_from_its_signature(kit):
+    def book(
+        place: Place,
+        nights: Annotated[int, Field(ge=1, le=30)],
+        kind: Literal["quiet", "loud"] = "quiet",
+        tags: Annotated[list[str] | None, "What to look for"] = None,
+    ) -> str:
+        """Books a room.
+
+        Over several lines.
+
+        Args:
+            place: Where to sleep.
+            nights: How long.
+        """
+        kit.record(place.city, nights, kind, tags)
+        return "booked"
+
+    return kit.agent(tools=[kit.function_tool(book)])
+
+
+@case([[tool_call("anything", {"a": 1, "b": {"c": [1, 2]}})], DONE])
+def a_tools_schema_need_not_be_strict(kit):
+    def anything(a: int, b: dict[str, Any], c: float = 1.5) -> str:
+        kit.record(a, b, c)
+        return "ok"
+
+    return kit.agent(tools=[kit.function_tool(anything, strict_mode=False)])
+
+
+@case([[tool_call("renamed", {"x": 1})], DONE])
+def a_tool_may_be_renamed_and_described(kit):
+    def original(x: int) -> str:
+        """Not shown.
+
+        Args:
+            x: Not shown.
+        """
+        return "ok"
+
+    tool = kit.function_tool(
+        original, name_override="renamed", description_override="Shown.", use_docstring_info=False
+    )
+    return kit.agent(tools=[tool])
+
+
+@case([[tool_call("look", {"x": 1}, call_id="c1")], DONE], context={"customer": "Ada"})
+def a_tool_gets_the_context_and_its_call(kit):
+    async def look(ctx: kit.ToolContext[dict], x: int) -> str:
+        kit.record(ctx.context, ctx.tool_name, ctx.tool_call_id, ctx.tool_arguments)
+        return "ok"
+
+    return kit.agent(tools=[kit.function_tool(look)])
+
+
+@case([[tool_call("mark")], [tool_call("mark")], DONE], context={"marks": 0})
+def tools_change_the_context(kit):
+    def mark(ctx: kit.RunContext[dict]) -> int:
+        ctx.context["marks"] += 1
+        return ctx.context["marks"]
+
+    return kit.agent(tools=[kit.function_tool(mark)])
+
+
+@case([[tool_call("mark")], DONE], context={"total": 1, "by": "Ada"})
+def sync_tools_run_in_a_thread(kit):
+    def mark() -> str:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return "no loop"
+        return "a loop"
+
+    return kit.agent(tools=[kit.function_tool(mark)])
+
+
+# ---- side by side --------------------------------------------------------------------------------
+
+
+@case([[tool_call("slow", {"n": 1}), tool_call("quick", {"n": 2}), tool_call("slow", {"n": 3})], DONE])
+def outputs_are_in_the_order_of_the_calls(kit):
+    async def slow(n: int) -> str:
+        await asyncio.sleep(0.1 * n)
+        kit.record("slow", n)
+        return f"slow {n}"
+
+    def quick(n: int) -> str:
+        kit.record("quick", n)
+        return f"quick {n}"
+
+    return kit.agent(tools=[kit.function_tool(slow), kit.function_tool(quick)])
+
+
+@case([[tool_call("meet"), tool_call("meet")], DONE])
+def calls_of_one_reply_run_side_by_side(kit):
+    waiting = []
+
+    async def meet() -> str:
+        waiting.append(1)
+        deadline = time.monotonic() + 2
+        while len(waiting) < 2 and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        return f"met {len(waiting)}"
+
+    return kit.agent(tools=[kit.function_tool(meet)])
+
+
+@case([[tool_call("work", {"n": n}) for n in range(4)], DONE], options={"max_function_tool_concurrency": 1})
+def calls_may_be_limited_to_one_at_a_time(kit):
+    going = []
+
+    async def work(n: int) -> str:
+        going.append(n)
+        kit.record(n, len(going))
+        await asyncio.sleep(0.02)
+        going.remove(n)
+        return str(n)
+
+    return kit.agent(tools=[kit.function_tool(work)])
+
+
+# ---- failures ------------------------------------------------------------------------------------
+
+
+@case([[tool_call("fail")], DONE])
+def an_exception_is_told_to_the_model(kit):
+    return kit.agent(tools=[kit.tool("fail", ValueError("secret"))])
+
+
+@case([[tool_call("fail")], DONE])
+def what_is_told_of_an_exception_may_be_chosen(kit):
+    async def explain(context, error):
+        return f"{type(error).__name__}: {error}"
+
+    return kit.agent(tools=[kit.tool("fail", ValueError("public"), failure_error_function=explain)])
+
+
+@case([[tool_call("fail")], DONE])
+def an_exception_may_end_the_run(kit):
+    return kit.agent(tools=[kit.tool("fail", ValueError("fatal"), failure_error_function=None)])
+
+
+@case([[tool_call("fail")], DONE])
+def a_failure_function_that_fails_ends_the_run(kit):
+    def explain(context, error):
+        raise KeyError("again")
+
+    return kit.agent(tools=[kit.tool("fail", ValueError("x"), failure_error_function=explain)])
+
+
+@case([[tool_call("quick"), tool_call("fail"), tool_call("slow")], DONE])
+def a_fatal_exception_cancels_the_other_calls(kit):
+    async def slow() -> str:
+        await asyncio.sleep(0.5)
+        kit.record("slow has run")
+        return "slow"
+
+    async def fail() -> str:
+        await asyncio.sleep(0.1)
+        raise ValueError("fatal")
+
+    fatal = kit.function_tool(fail, failure_error_function=None)
+    return kit.agent(tools=[kit.tool("quick"), fatal, kit.function_tool(slow)])
+
+
+@case([[tool_call("by_hand", {"x": 1})], DONE])
+def a_tool_may_be_made_by_hand(kit):
+    async def invoke(context, arguments):
+        kit.record(arguments)
+        return "ok"
+
+    schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    tool = kit.FunctionTool(
+        name="by_hand", description="Made by hand.", params_json_schema=schema, on_invoke_tool=invoke
+    )
+    return kit.agent(tools=[tool])
+
+
+@case([[tool_call("by_hand")], DONE])
+def an_exception_of_a_tool_made_by_hand_ends_the_run(kit):
+    async def invoke(context, arguments):
+        raise ValueError("fatal")
+
+    tool = kit.FunctionTool(
+        name="by_hand",
+        description="Made by hand.",
+        params_json_schema={"type": "object", "properties": {}},
+        on_invoke_tool=invoke,
+    )
+    return kit.agent(tools=[tool])
+
+
+@case([[tool_call("cancel")], DONE])
+def a_tool_that_cancels_itself_has_failed(kit):
+    async def cancel() -> str:
+        raise asyncio.CancelledError
+
+    return kit.agent(tools=[kit.function_tool(cancel)])
+
+
+def _numbers(kit, **options):
+    def add(a: int, b: int) -> int:
+        kit.record("body", a, b)
+        return a + b
+
+    return kit.agent(tools=[kit.function_tool(add, **options)])
+
+
+@case([[tool_call("add", "{broken")], DONE])
+def arguments_that_are_no_json_are_told_to_the_model(kit):
+    return _numbers(kit)
+
+
+@case([[tool_call("add", "[1, 2]")], DONE])
+def arguments_that_are_no_object_are_told_to_the_model(kit):
+    return _numbers(kit)
+
+
+@case([[tool_call("add", {"a": 1})], DONE])
+def arguments_that_do_not_fit_are_told_to_the_model(kit):
+    return _numbers(kit)
+
+
+@case([[tool_call("add", {"a": "1", "b": "2"})], DONE])
+def arguments_are_converted(kit):
+    return _numbers(kit)
+
+
+@case([[tool_call("add", {"a": 1, "b": 2, "c": 3})], DONE])
+def further_arguments_are_ignored(kit):
+    return _numbers(kit)
+
+
+@case([[tool_call("add", "{broken")], DONE])
+def arguments_that_are_no_json_may_end_the_run(kit):
+    return _numbers(kit, failure_error_function=None)
+
+
+@case([[tool_call("add", {"a": 1})], DONE])
+def arguments_that_do_not_fit_may_end_the_run(kit):
+    return _numbers(kit, failure_error_function=None)
+
+
+@case([[tool_call("look", "")], DONE])
+def no_arguments_are_an_empty_object(kit):
+    return kit.agent(tools=[kit.tool("look")])
+
+
+@case([[tool_call("look"), tool_call("unknown")], DONE])
+def an_unknown_tool_is_an_error(kit):
+    return kit.agent(tools=[kit.tool("look")])
+
+
+@case(
+    [[tool_call("look"), tool_call("unknown")], DONE], options={"tool_not_found_behavior": "return_error_to_model"}
+)
+def the_model_may_be_told_of_an_unknown_tool(kit):
+    return kit.agent(tools=[kit.tool("look")])
+
+
+# ---- timeouts ------------------------------------------------------------------------------------
+
+
+async def sleep() -> str:
+    await asyncio.sleep(5)
+    return "awake"
+
+
+@case([[tool_call("sleep")], DONE])
+def a_timeout_is_told_to_the_model(kit):
+    return kit.agent(tools=[kit.function_tool(sleep, timeout=0.02)])
+
+
+@case([[tool_call("sleep")], DONE])
+def what_is_told_of_a_timeout_may_be_chosen(kit):
+    tool = kit.function_tool(sleep, timeout=0.02, timeout_error_function=lambda context, error: "too slow")
+    return kit.agent(tools=[tool])
+
+
+@case([[tool_call("sleep")], DONE])
+def a_timeout_may_end_the_run(kit):
+    return kit.agent(tools=[kit.function_tool(sleep, timeout=0.02, timeout_behavior="raise_exception")])
+
+
+@case([[tool_call("give_up")], DONE])
+def a_timeout_of_the_tools_own_is_an_exception(kit):
+    async def give_up() -> str:
+        raise TimeoutError("the other side")
+
+    def explain(context, error):
+        return f"{type(error).__name__}: {error}"
+
+    return kit.agent(tools=[kit.function_tool(give_up, timeout=5, failure_error_function=explain)])
+
+
+# ---- call ids ------------------------------------------------------------------------------------
+
+
+@case([[tool_call("mark", call_id="c1"), tool_call("mark", call_id="c1")], DONE])
+def two_equal_calls_of_one_id_run_once(kit):
+    return kit.agent(tools=[kit.tool("mark")])
+
+
+@case([[tool_call("mark", call_id="c1")], [tool_call("mark", call_id="c1")], DONE])
+def a_call_that_is_repeated_later_does_not_run_again(kit):
+    return kit.agent(tools=[kit.tool("mark")])
+
+
+@case([[tool_call("mark", call_id="c1")], [tool_call("mark", call_id="c1"), tool_call("mark", call_id="c2")], DONE])
+def a_repeated_call_beside_a_new_one_is_dropped(kit):
+    return kit.agent(tools=[kit.tool("mark")])
+
+
+@case([[tool_call("mark", call_id="c1")], [tool_call("mark", call_id="c1"), message("done")], DONE])
+def a_repeated_call_beside_a_message(kit):
+    return kit.agent(tools=[kit.tool("mark")])
+
+
+@case([[tool_call("add", {"a": 1, "b": 1}, call_id="c1")], [tool_call("add", {"a": 2, "b": 2}, call_id="c1")]])
+def another_call_of_the_same_id_is_an_error(kit):
+    return _numbers(kit)
+
+
+@case([[tool_call("add", {"a": 1, "b": 1}, call_id="c1"), tool_call("add", {"a": 2, "b": 2}, call_id="c1")]])
+def two_different_calls_of_one_id_are_an_error(kit):
+    return _numbers(kit)
+
+
+@case([[{"type": "function_call", "id": "fc", "call_id": "", "name": "look", "arguments": "{}", "status": "completed"}]])
+def a_call_without_id_is_an_error(kit):
+    return kit.agent(tools=[kit.tool("look")])
+
+
+# ---- outputs -------------------------------------------------------------------------------------
+
+
+def _returning(kit, value):
+    return kit.agent(tools=[kit.tool("look", value)])
+
+
+LOOK = [[tool_call("look")], DONE]
+
+
+@case(LOOK)
+def a_dict_is_shown_as_python_writes_it(kit):
+    return _returning(kit, {"a": 1, "b": None, "c": True})
+
+
+@case(LOOK)
+def an_empty_dict_is_shown_as_python_writes_it(kit):
+    return _returning(kit, {})
+
+
+@case(LOOK)
+def a_pydantic_model_is_shown_as_python_writes_it(kit):
+    return _returning(kit, Place(city="Rome"))
+
+
+@case(LOOK)
+def none_is_shown_as_python_writes_it(kit):
+    return _returning(kit, None)
+
+
+@case(LOOK)
+def a_list_is_shown_as_python_writes_it(kit):
+    return _returning(kit, ["a", 1, {"b": 2}])
+
+
+@case(LOOK)
+def a_text_is_shown_as_it_is(kit):
+    return _returning(kit, "Grüße\n\u2028")
+
+
+@case(LOOK)
+def a_text_output_is_an_item(kit):
+    return _returning(kit, kit.ToolOutputText(text="hello"))
+
+
+@case(LOOK)
+def a_text_output_may_be_a_dict(kit):
+    return _returning(kit, {"type": "text", "text": "hello"})
+
+
+@case(LOOK)
+def an_image_output_is_an_item(kit):
+    return _returning(kit, kit.ToolOutputImage(image_url="https://example.com/a.png", detail="low"))
+
+
+@case(LOOK)
+def a_file_output_is_an_item(kit):
+    return _returning(kit, kit.ToolOutputFileContent(file_data="aGk=", filename="a.txt"))
+
+
+@case(LOOK)
+def outputs_in_a_list_are_items(kit):
+    texts = [kit.ToolOutputText(text="one"), kit.ToolOutputImage(file_id="file_1")]
+    return _returning(kit, [*texts, {"type": "file", "file_url": "https://example.com/a.pdf"}])
+
+
+@case(LOOK)
+def a_list_with_something_else_is_text(kit):
+    return _returning(kit, [{"type": "text", "text": "one"}, "two"])
