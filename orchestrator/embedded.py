@@ -48,6 +48,11 @@ class EmbeddedValkey:
         return _read_pid(self._pid_file)
 
     @property
+    def is_running(self) -> bool:
+        """Whether the server that this object started, and did not leave to the background, still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log_file(self) -> Path:
         """Where the server writes what happens to it."""
         return self.folder / "valkey.log"

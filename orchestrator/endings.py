@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from orchestrator.agent import Agent
 from orchestrator.context import RunContext
 from orchestrator.entries import ContextPatch, Outcome
@@ -19,16 +17,19 @@ from orchestrator.state import RunState
 def answer_outcome(state: RunState, agent: Agent[Any], output: Any, patch: ContextPatch | None) -> Outcome:
     """The run's answer as JSON."""
     schema = output_schema_of(agent.output_type)
-    is_text = schema is None or schema.is_plain_text()
     result = RunResult("", output, state.history, state.new_items(), agent.name)
     return Outcome(
         kind="answer",
-        output=str(output) if is_text and output is not None else to_jsonable_python(output),
+        output=_as_text(output) if schema is None else schema.dump(output),
         fallback=result.text if output in ("", None) else None,
         agent=agent.name,
         usage=state.usage,
         context=patch,
     )
+
+
+def _as_text(output: Any) -> str | None:
+    return None if output is None else str(output)
 
 
 def failure_outcome(state: RunState, error: Exception, patch: ContextPatch | None = None) -> Outcome:

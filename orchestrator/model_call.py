@@ -48,7 +48,7 @@ def _output_format(agent: Agent[Any]) -> OutputFormat | None:
     schema = output_schema_of(agent.output_type)
     if schema is None or schema.is_plain_text():
         return None
-    return OutputFormat(schema.name(), schema.json_schema(), schema.is_strict_json_schema())
+    return OutputFormat("final_output", schema.json_schema(), schema.is_strict_json_schema())
 
 
 async def _prompt(agent: Agent[Any], context: RunContext[Any]) -> Mapping[str, Any] | None:

@@ -27,5 +27,5 @@ def draw_label(order_id: str) -> str:
             x += size
         x += _NARROW
     text = f'<text x="{x / 2:g}" y="{_HEIGHT + 30}" text-anchor="middle" font-family="monospace">{number}</text>'
-    size = f'width="{x + 10}" height="{_HEIGHT + 40}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(bars)}{text}</svg>'
+    area = f'width="{x + 10}" height="{_HEIGHT + 40}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {area}>{"".join(bars)}{text}</svg>'

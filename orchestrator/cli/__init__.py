@@ -8,11 +8,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from orchestrator.cli.commands_demo import demo
+from orchestrator.cli.commands_doctor import doctor
 from orchestrator.cli.commands_look import cancel, list_runs, show
 from orchestrator.cli.commands_runs import run, submit, watch
 from orchestrator.cli.commands_stack import up, worker
-from orchestrator.cli.demo import demo
-from orchestrator.cli.doctor import doctor
 from orchestrator.cli.exits import HELP, ErrorsAsLines
 from orchestrator.cli.session import Session
 from orchestrator.cli.statefile import DEFAULT_FOLDER
@@ -43,8 +43,14 @@ def _print_version(wanted: bool) -> None:
 def prepare(
     context: typer.Context,
     app_name: Annotated[
-        Optional[str],
-        typer.Option("-A", "--app", envvar="ORCHESTRATOR_APP", metavar="MODULE[:ATTR]", help="The Celery app. [default: workers.app]"),
+        str | None,
+        typer.Option(
+            "-A",
+            "--app",
+            envvar="ORCHESTRATOR_APP",
+            metavar="MODULE[:ATTR]",
+            help="The Celery app. [default: workers.app]",
+        ),
     ] = None,
     data_dir: Annotated[
         Path, typer.Option(envvar="ORCHESTRATOR_DATA_DIR", help="Where `up` keeps data, logs and its state.")
@@ -57,16 +63,10 @@ def prepare(
     context.obj = Session(app_name, data_dir)
 
 
-app.command()(up)
+for command in (up, submit, run, watch, show, cancel, demo, doctor):
+    app.command(epilog=HELP)(command)
+app.command("list", epilog=HELP)(list_runs)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(worker)
-app.command()(submit)
-app.command()(run)
-app.command()(watch)
-app.command()(show)
-app.command("list")(list_runs)
-app.command()(cancel)
-app.command()(demo)
-app.command()(doctor)
 
 
 def main() -> None:

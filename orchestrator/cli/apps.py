@@ -74,7 +74,9 @@ def _import(name: str, attribute: str) -> tuple[ModuleType, str]:
         return importlib.import_module(name), attribute
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
-            raise CommandError(f"Module `{name}` needs `{error.name}`, which is not installed. Install it here.") from error
+            raise CommandError(
+                f"Module `{name}` needs `{error.name}`, which is not installed. Install it here."
+            ) from error
         parent, _, last = name.rpartition(".")
         if parent and not attribute and error.name == name:
             return _import(parent, last)  # Celery takes `-A module.attribute` as well

@@ -9,7 +9,17 @@ import typer
 from rich.text import Text
 
 from orchestrator.cli.commands_runs import JsonOption, RunArgument, print_answer
-from orchestrator.cli.console import as_text, clean, clip, console, format_seconds, format_tokens, plain_table, print_json, say
+from orchestrator.cli.console import (
+    as_text,
+    clean,
+    clip,
+    console,
+    format_seconds,
+    format_tokens,
+    plain_table,
+    print_json,
+    say,
+)
 from orchestrator.cli.follow import read_events
 from orchestrator.cli.lines import event_json
 from orchestrator.cli.render import RUN_STYLES, outcome_text, render_run

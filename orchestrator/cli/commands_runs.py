@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 from orchestrator.cli.console import clean, console, error_console, print_json, say
-from orchestrator.cli.exits import HELP, INTERRUPTED, CommandError, exit_code_of_run
+from orchestrator.cli.exits import INTERRUPTED, CommandError, exit_code_of_run
 from orchestrator.cli.follow import follow
 from orchestrator.cli.render import outcome_text, render_run
 from orchestrator.cli.session import Session
@@ -20,14 +20,22 @@ from orchestrator.client import Run
 from orchestrator.errors import ResultTimeout
 
 AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
-InputArgument = Annotated[list[str], typer.Argument(metavar="INPUT…", help="What to say to it; `-` reads standard input.")]
-ContextOption = Annotated[Optional[str], typer.Option("--context", metavar="JSON", help="The run's context, a JSON object.")]
-RunIdOption = Annotated[Optional[str], typer.Option("--run-id", help="An id of your own: submitting it twice starts one run.")]
-TurnsOption = Annotated[Optional[int], typer.Option("--max-turns", min=0, help="Model calls allowed. [default: 10]")]
-QueueOption = Annotated[Optional[str], typer.Option("--queue", help="Another queue for the first step.")]
-PriorityOption = Annotated[Optional[int], typer.Option("--priority", help="The messages' priority.")]
+InputArgument = Annotated[
+    list[str], typer.Argument(metavar="INPUT…", help="What to say to it; `-` reads standard input.")
+]
+ContextOption = Annotated[
+    str | None, typer.Option("--context", metavar="JSON", help="The run's context, a JSON object.")
+]
+RunIdOption = Annotated[
+    str | None, typer.Option("--run-id", help="An id of your own: submitting it twice starts one run.")
+]
+TurnsOption = Annotated[int | None, typer.Option("--max-turns", min=0, help="Model calls allowed. [default: 10]")]
+QueueOption = Annotated[str | None, typer.Option("--queue", help="Another queue for the first step.")]
+PriorityOption = Annotated[int | None, typer.Option("--priority", help="The messages' priority.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
-TimeoutOption = Annotated[Optional[float], typer.Option("--timeout", min=0, help="Stop watching after so many seconds (exit code 5).")]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", min=0, help="Stop watching after so many seconds (exit code 5).")
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
 
@@ -93,9 +101,13 @@ def watch_run(run: Run, *, as_json: bool, timeout_seconds: float | None) -> RunN
                     tree.apply(found[1])
                     view.event(tree, found[1])
                 if deadline is not None and time.monotonic() > deadline and tree.root.outcome is None:
-                    raise ResultTimeout(f"Run {run.id} has not ended within {timeout_seconds:g} seconds. It goes on. {_hint(run.id)}")
+                    raise ResultTimeout(
+                        f"Run {run.id} has not ended within {timeout_seconds:g} seconds. It goes on. {_hint(run.id)}"
+                    )
     except KeyboardInterrupt:
-        error_console().print(f"No longer watching; run {run.id} goes on. {_hint(run.id)}", markup=False, soft_wrap=True)
+        error_console().print(
+            f"No longer watching; run {run.id} goes on. {_hint(run.id)}", markup=False, soft_wrap=True
+        )
         raise typer.Exit(INTERRUPTED) from None
     if is_live:
         console().print(render_run(tree.root, time.time()))
@@ -171,7 +183,3 @@ def print_answer(output: Any) -> None:
 
 def _hint(run_id: str) -> str:
     return f"Again: `orchestrator watch {run_id}`. Stop it: `orchestrator cancel {run_id}`."
-
-
-for _command in (submit, run, watch):
-    _command.__doc__ = f"{_command.__doc__}\n\n{HELP}"

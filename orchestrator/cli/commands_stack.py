@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -49,22 +49,26 @@ class StopSignals:
         """Whether somebody did."""
         return self.count > 0
 
+    def is_urgent(self) -> bool:
+        """Whether somebody did so twice: no more waiting."""
+        return self.count > 1
+
 
 def report(name: str, text: str, style: str = "") -> None:
     """A line of the stack on the screen."""
-    console().print(
-        f"{_MARKS.get(style, ' ')} {name:<8}", text, style=style or None, markup=False, soft_wrap=True
-    )
+    console().print(f"{_MARKS.get(style, ' ')} {name:<8}", text, style=style or None, markup=False, soft_wrap=True)
 
 
 def up(
     context: typer.Context,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes for agents.")] = 2,
-    concurrency: Annotated[int, typer.Option(min=1, help="Invocations that one of them works on at once.")] = LLM_CONCURRENCY,
-    port: Annotated[Optional[int], typer.Option(help="Valkey's port. [default: 6379, or a free one]")] = None,
-    flower_port: Annotated[Optional[int], typer.Option(help="Flower's port. [default: 5555, or a free one]")] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Invocations that one of them works on at once.")
+    ] = LLM_CONCURRENCY,
+    port: Annotated[int | None, typer.Option(help="Valkey's port. [default: 6379, or a free one]")] = None,
+    flower_port: Annotated[int | None, typer.Option(help="Flower's port. [default: 5555, or a free one]")] = None,
     no_flower: Annotated[bool, typer.Option("--no-flower", help="Without Flower.")] = False,
-    data_dir: Annotated[Optional[Path], typer.Option(help="Where to keep data, logs and state.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where to keep data, logs and state.")] = None,
 ) -> None:
     """Start Valkey, workers and Flower; Ctrl-C stops them all.
 
@@ -120,7 +124,15 @@ def open_stack(session: Session, folder: StateFolder, server: EmbeddedValkey | N
         report("valkey", f"not started: the app brings its own broker, {mask_url(str(loaded.app.conf.broker_url))}")
         server = None
     url = server.url if server else loaded.orchestrator.ledger_url
-    return Stack(folder, app=loaded.spec, redis_url=url, server=server, report=report, is_stopping=stopping.is_stopping)
+    return Stack(
+        folder,
+        app=loaded.spec,
+        redis_url=url,
+        server=server,
+        report=report,
+        is_stopping=stopping.is_stopping,
+        is_urgent=stopping.is_urgent,
+    )
 
 
 def start_stack(stack: Stack, session: Session, *, workers: int, concurrency: int, flower_port: int | None) -> None:

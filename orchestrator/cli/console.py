@@ -50,7 +50,10 @@ def plain_table(*columns: str) -> Table:
 
 def clean(text: str) -> str:
     """The text without control characters: a model's words must not steer the terminal."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
 
 
 def clip(text: Any, length: int = 100) -> str:

@@ -9,7 +9,15 @@ from typer.core import TyperGroup
 
 from orchestrator.cli.console import error_console
 from orchestrator.cli.tree import RunState
-from orchestrator.errors import LedgerError, OrchestratorError, ResultTimeout, RunCancelled, RunNotFound, SubmitError, UserError
+from orchestrator.errors import (
+    LedgerError,
+    OrchestratorError,
+    ResultTimeout,
+    RunCancelled,
+    RunNotFound,
+    SubmitError,
+    UserError,
+)
 
 ANSWERED = 0
 FAILED = 1

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from orchestrator.client import Run
+from orchestrator.entries import Parked
 from orchestrator.events import Event
 from orchestrator.ledger.base import Ledger, Position
-from orchestrator.entries import Parked
 
 TICK_SECONDS = 0.1
 

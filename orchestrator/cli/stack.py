@@ -39,6 +39,7 @@ class Stack:
         server: EmbeddedValkey | None,
         report: Report,
         is_stopping: Callable[[], bool] = lambda: False,
+        is_urgent: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder = folder
         self.app = app
@@ -47,6 +48,7 @@ class Stack:
         self._server = server
         self._report = report
         self._is_stopping = is_stopping
+        self._is_urgent = is_urgent
         self._children: list[ChildProcess] = []
         self._environment = {
             **os.environ,
@@ -113,10 +115,14 @@ class Stack:
             child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline and any(child.is_running for child in self._children):
+            if self._is_urgent():
+                break
             time.sleep(POLL_SECONDS)
         for child in self._children:
             if child.is_running:
-                self._report(child.plan.name, "did not end in time: killed. Its runs go on with the next worker.", "yellow")
+                self._report(
+                    child.plan.name, "did not end in time: killed. Its runs go on with the next worker.", "yellow"
+                )
             child.kill()
         self._children.clear()
         if self._server is not None:

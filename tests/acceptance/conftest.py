@@ -19,9 +19,7 @@ APP = "tests.acceptance.shop_app"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A server and two workers, of which one serves the queue `heavy` alone."""
     with Stack(tmp_path_factory.mktemp("stack"), app=APP) as stack:
-        workers = [stack.start_worker("main", wait=False), stack.start_worker("heavy", queues="heavy", wait=False)]
-        for worker in workers:
-            worker.wait_for_log("ready.")
+        start_two_workers(stack)
         yield stack
 
 
@@ -35,6 +33,13 @@ def shop(stack: Stack) -> Shop:
 def key() -> str:
     """A name that no other test uses."""
     return uuid.uuid4().hex[:12]
+
+
+def start_two_workers(stack: Stack) -> None:
+    """One for most things, and one that serves the queue `heavy` alone."""
+    workers = [stack.start_worker("main", wait=False), stack.start_worker("heavy", queues="heavy", wait=False)]
+    for worker in workers:
+        worker.wait_for_log("ready.")
 
 
 def producer_settings(stack: Stack) -> Settings:

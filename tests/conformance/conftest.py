@@ -70,13 +70,11 @@ def sides(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def _start_worker(variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     options = ["--pool=threads", "--concurrency=8", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "tests.conformance.worker", "worker", *options],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        stdout=log.open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    command = [sys.executable, "-m", "celery", "-A", "tests.conformance.worker", "worker", *options]
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **variables}, stdout=output, stderr=subprocess.STDOUT
+        )
 
 
 def _wait_for_worker(app: Celery, worker: subprocess.Popen[bytes], log: Path) -> None:

@@ -23,4 +23,6 @@ def normalise(outcome: Outcome, case: Case) -> dict[str, Any]:
 
 
 def _request(body: Json) -> Json:
-    return dict(body)
+    # The SDK sends lists that it has nothing to put into; we leave them out. They mean the same.
+    kept = {name: value for name, value in body.items() if not (name in ("include", "tools") and value == [])}
+    return kept

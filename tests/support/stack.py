@@ -19,7 +19,7 @@ from orchestrator.embedded import EmbeddedValkey
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 40.0
 STOP_SECONDS = 10.0
-TAIL_LINES = 60
+TAIL_LINES = 25
 
 FAST = {"ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "0.01", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
 """Settings of every process of a stack."""

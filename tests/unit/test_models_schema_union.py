@@ -218,7 +218,7 @@ def test_strings_and_arrays_get_a_bound_unless_they_have_one() -> None:
     assert bounded["type"] == {"type": "integer", "default": {"type": "string"}}
 
 
-def test_the_reply_is_bounded_below_what_llama_cpp_refuses() -> None:
+def test_a_reply_in_words_is_bounded() -> None:
     [reply] = union_schema([], None, with_reply=True)["anyOf"]
 
-    assert reply["properties"]["text"]["maxLength"] == MAX_TEXT_CHARACTERS < 2000
+    assert reply["properties"]["text"]["maxLength"] == MAX_TEXT_CHARACTERS

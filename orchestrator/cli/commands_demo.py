@@ -1,0 +1,173 @@
+"""`demo`: the app's own demonstration, from nothing to answers, on a stack of its own if none is up."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.commands_stack import StopSignals, choose_server, open_stack, start_stack
+from orchestrator.cli.console import console, error_console, mask_url, say
+from orchestrator.cli.demo_report import DemoBoard, print_reports
+from orchestrator.cli.exits import ANSWERED, FAILED, INTERRUPTED, CommandError
+from orchestrator.cli.follow import follow
+from orchestrator.cli.plan import LLM_CONCURRENCY
+from orchestrator.cli.ports import free_port
+from orchestrator.cli.session import Session
+from orchestrator.cli.stack import POLL_SECONDS, Stack
+from orchestrator.cli.statefile import StateFolder
+from orchestrator.cli.tree import RunTree
+from orchestrator.cli.views import LineView, LiveView, View
+from orchestrator.client import Run
+from orchestrator.demo import Demo
+from orchestrator.errors import ResultTimeout
+from orchestrator.loop import background
+from orchestrator.models.resolve import describe_model
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a demo plays on: somebody's stack, or its own."""
+
+    flower_url: str | None
+    own: Stack | None = None
+
+    def look_after(self) -> None:
+        """Keep its own processes alive."""
+        if self.own is not None:
+            self.own.poll()
+
+
+def demo(
+    context: typer.Context,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the stack running afterwards, until Ctrl-C.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Give up after so many seconds (exit code 5).")
+    ] = 600.0,
+) -> None:
+    """Run the app's demonstration: all its inputs at once, live, then answers and where to look.
+
+    Uses the stack of `orchestrator up` if one runs in this folder; else starts one of its own, in a
+    temporary folder, on free ports. Exits with 0 only if every run was answered.
+    """
+    session: Session = context.obj
+    stopping = StopSignals()
+    with _stage(session, stopping) as stage:
+        if stopping.is_stopping():
+            raise typer.Exit(INTERRUPTED)
+        is_answered = _play(session, stage, stopping, timeout)
+        if stage.own is not None and not is_answered:
+            error_console().print(stage.own.last_words(), markup=False, soft_wrap=True)
+        if stage.own is not None and keep:
+            _keep(stage.own, stopping)
+    raise typer.Exit(ANSWERED if is_answered else FAILED)
+
+
+@contextmanager
+def _stage(session: Session, stopping: StopSignals) -> Iterator[Stage]:
+    if session.stack is not None:
+        say(f"Using the stack that runs here: {mask_url(session.stack.redis_url)}")
+        session.connect()
+        yield Stage(session.stack.flower_url)
+        return
+    if session.given_url and _is_served(session):
+        say(f"Using the workers at {mask_url(session.given_url)}")
+        yield Stage(None)
+        return
+    folder = StateFolder(Path(tempfile.mkdtemp(prefix="orchestrator-demo-")))
+    folder.create()
+    with open_stack(session, folder, choose_server(session, folder, free_port()), stopping) as stack:
+        _find_demo(session)
+        start_stack(stack, session, workers=2, concurrency=LLM_CONCURRENCY, flower_port=free_port())
+        yield Stage(stack.flower_url, stack)
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _is_served(session: Session) -> bool:
+    """Whether live workers at the user's own server have loaded the demo's agent."""
+    task = _find_demo(session).agent.task_name
+    records = background.run(session.connect().ledger.loaded())
+    return any(record.task == task and record.is_live for record in records)
+
+
+def _find_demo(session: Session) -> Demo:
+    found = getattr(session.loaded.module, "DEMO", None)
+    if isinstance(found, Demo):
+        return found
+    raise CommandError(
+        f"Module `{session.loaded.module.__name__}` offers no demo. "
+        "Give it `DEMO = Demo(title, agent, runs=[DemoRun(…)])` from `orchestrator.demo`."
+    )
+
+
+def _play(session: Session, stage: Stage, stopping: StopSignals, timeout_seconds: float) -> bool:
+    found = _find_demo(session)
+    orchestrator = session.loaded.orchestrator
+    model = describe_model(orchestrator.settings)
+    say()
+    say(found.title, style="bold")
+    if model.startswith("rehearsal"):
+        say("NO REAL MODEL: every answer below is canned, played offline by the rehearsal model.", style="bold yellow")
+        say("Set OPENAI_API_KEY or OPENAI_BASE_URL, and the same command asks a real one.", style="yellow")
+    else:
+        say(f"Model: {model}")
+    say()
+    began = time.monotonic()
+    runs = [orchestrator.submit(found.agent, each.input, context=each.context) for each in found.runs]
+    trees = {run.id: RunTree(run.id) for run in runs}
+    titles = {run.id: each.title for run, each in zip(runs, found.runs, strict=True)}
+    _watch_all(runs, trees, titles, stage, stopping, began + timeout_seconds)
+    return print_reports(titles, trees, stage.flower_url, seconds=time.monotonic() - began)
+
+
+def _watch_all(
+    runs: Sequence[Run],
+    trees: dict[str, RunTree],
+    titles: dict[str, str],
+    stage: Stage,
+    stopping: StopSignals,
+    deadline: float,
+) -> None:
+    is_live = console().is_terminal
+    view: View = (
+        LiveView(DemoBoard(titles, trees).render)
+        if is_live
+        else LineView(lambda tree: f"[{titles[tree.root.run_id]}] ")
+    )
+    with view:
+        for found in follow(runs):
+            if found is None:
+                view.tick()
+            else:
+                run, event = found
+                trees[run.id].apply(event)
+                view.event(trees[run.id], event)
+            stage.look_after()
+            if stopping.is_stopping():
+                raise typer.Exit(INTERRUPTED)
+            if time.monotonic() > deadline:
+                raise _too_late(stage, [run.id for run in runs if trees[run.id].root.outcome is None])
+
+
+def _too_late(stage: Stage, waiting: list[str]) -> Exception:
+    logs = f"\n{stage.own.last_words()}" if stage.own else ""
+    return ResultTimeout(f"These runs have not ended in time: {', '.join(waiting)}.{logs}")
+
+
+def _keep(stack: Stack, stopping: StopSignals) -> None:
+    say()
+    say(
+        f"The stack stays: Flower at {stack.flower_url}, ledger at {mask_url(stack.redis_url)}. Ctrl-C stops it.",
+        style="bold",
+    )
+    say(f"To use it from another terminal: export ORCHESTRATOR_REDIS_URL={mask_url(stack.redis_url)}")
+    while not stopping.is_stopping():
+        stack.poll()
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,194 @@
+"""The table of what is checked: the protocol under several budgets of faults, and variants without a safeguard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.protocol.search import HOLDS, IN_CIRCLES, NEVER_ENDS
+from tests.protocol.state import Rules
+
+FULL = Rules()
+TOOLS = Rules(program="tools")
+SHORT = Rules(program="short", cancel=False)
+KILLER = replace(SHORT, policy="rerun", killer=True, budget=(0, 0, 0, 0))
+HINTS = Rules(late_ack=False, same_message=False)
+"""The broker may lose anything: messages are hints."""
+TRUST = Rules(lease=False, requeue_fenced=True)
+"""The broker never loses a message that is held."""
+UNSWEPT = replace(TRUST, reconciler="timers", is_published=True, cancel=False)
+AS_WRITTEN = Rules(lease=False, any_message=True, same_message=False, republish=True, cancel=False)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Budgets: crashes, leases lost by live workers, extra copies, lost messages."""
+
+    name: str
+    rules: Rules
+    expected: str
+    """The verdict, or how it begins."""
+    note: str
+    speed: str = "quick"
+    """`quick`: under two seconds or so. `slow`: minutes at most. `deep`: longer, with gigabytes of memory."""
+
+
+def holds(name: str, rules: Rules, note: str, speed: str = "quick", **changes: Any) -> Row:
+    """A row that must hold."""
+    return Row(name, replace(rules, **changes), HOLDS, note, speed)
+
+
+def breaks(name: str, expected: str, rules: Rules, note: str, speed: str = "quick", **changes: Any) -> Row:
+    """A row that must yield a counterexample."""
+    return Row(name, replace(rules, **changes), expected, note, speed)
+
+
+QUICK = [
+    holds("small", FULL, "no fault but a cancel at any time", budget=(0, 0, 0, 0)),
+    holds("small-tool-report", TOOLS, "tool that must not run twice, one fault of a kind", budget=(1, 0, 1, 0)),
+    holds("small-tool-zombie", TOOLS, "a live worker loses its lease", budget=(0, 1, 0, 0)),
+    holds("small-tool-rerun", TOOLS, "tool that may run again under its key", policy="rerun", budget=(1, 0, 0, 1)),
+    holds("small-hints", HINTS, "no redelivery: the ledger's deadlines alone", program="tools", budget=(1, 0, 0, 1)),
+    holds("killer-counted", KILLER, "tool kills every worker; only results reset the count", max_tries=2),
+    breaks("killer-uncounted", NEVER_ENDS, KILLER, "no count"),
+    breaks("killer-count-reset", NEVER_ENDS, KILLER, "any entry resets it", max_tries=2, count_reset="any"),
+    breaks(
+        "trust-any-copy",
+        IN_CIRCLES,
+        replace(SHORT, lease=False, requeue_fenced=True),
+        "any copy of the message takes over",
+        any_message=True,
+        same_message=False,
+        budget=(0, 0, 1, 0),
+    ),
+    breaks(
+        "trust-lossy",
+        NEVER_ENDS,
+        replace(TOOLS, lease=False, requeue_fenced=True),
+        "one held message purged, revoked or acknowledged by an exception",
+        budget=(1, 0, 0, 1),
+    ),
+    breaks(
+        "trust-republish-only",
+        NEVER_ENDS,
+        UNSWEPT,
+        "published again on redelivery, without a reconciler",
+        republish=True,
+        budget=(1, 0, 0, 0),
+    ),
+    breaks("no-reconciler", NEVER_ENDS, UNSWEPT, "nobody publishes again", budget=(1, 0, 0, 0)),
+    breaks("no-fence", "S2", TOOLS, "scripts compare the step only", fence=False, budget=(0, 1, 0, 0)),
+    breaks("no-check", "S2", TOOLS, "scripts compare nothing", fence=None, budget=(0, 1, 0, 0)),
+    breaks("no-lease", NEVER_ENDS, HINTS, "hints without the lease", lease=False, budget=(1, 0, 0, 0)),
+    breaks(
+        "no-confirm",
+        NEVER_ENDS,
+        HINTS,
+        "a run loses its deadline when its outcome is committed",
+        confirm=False,
+        budget=(1, 0, 0, 0),
+    ),
+    breaks(
+        "no-started-record",
+        "S3",
+        TOOLS,
+        "`report` tool without a record that it began",
+        records_started=False,
+        budget=(1, 0, 0, 0),
+    ),
+    breaks(
+        "strict-rerun",
+        "a 'rerun' tool's effect",
+        TOOLS,
+        "a zombie's effect cannot be stopped",
+        policy="rerun",
+        strict_rerun=True,
+        budget=(0, 1, 0, 0),
+    ),
+    breaks(
+        "cancel-only-flags",
+        NEVER_ENDS,
+        FULL,
+        "cancel does not wake a parked run",
+        wake_on_cancel=False,
+        budget=(0, 0, 0, 0),
+    ),
+    breaks(
+        "cancel-unchecked",
+        "S5",
+        FULL,
+        "scripts do not answer with the cancel flag",
+        check_cancel=False,
+        budget=(0, 0, 0, 0),
+    ),
+    breaks(
+        "deliver-then-commit",
+        "S7",
+        SHORT,
+        "the answer goes downstream uncommitted",
+        commit_first=False,
+        budget=(1, 0, 0, 0),
+    ),
+    breaks(
+        "stale-returns",
+        "S7",
+        SHORT,
+        "a stale message returns instead of `Ignore`",
+        stale_ignores=False,
+        budget=(0, 1, 0, 0),
+    ),
+]
+SLOW = [
+    holds("full", FULL, "lease and redelivery, cancel at any time", "slow", budget=(1, 1, 0, 0)),
+    holds("full-lossy", FULL, "extra copies and lost messages", "slow", budget=(1, 0, 1, 1), cancel=False),
+    holds("full-tool-report", TOOLS, "tool that must not run twice", "slow", budget=(1, 1, 1, 1)),
+    holds("full-tool-rerun", TOOLS, "tool that may run again", "slow", policy="rerun", budget=(1, 1, 1, 1)),
+    holds("hints", HINTS, "no late ack, no redelivery: the ledger alone", "slow", budget=(1, 1, 0, 1)),
+    holds("hints-no-cancel", HINTS, "the same, more faults", "slow", budget=(1, 1, 1, 1), cancel=False),
+    holds("trust", TRUST, "no lease: late ack, give back when fenced", "slow", budget=(1, 1, 0, 0)),
+    holds("trust-republish-too", TRUST, "nothing gained", "slow", republish=True, budget=(1, 0, 0, 0)),
+    breaks("as-written", NEVER_ENDS, AS_WRITTEN, "a fenced-out holder acknowledges", "slow", budget=(1, 1, 0, 0)),
+    breaks(
+        "report-split",
+        NEVER_ENDS,
+        FULL,
+        "a child's end and its report are two scripts",
+        "slow",
+        report="split",
+        budget=(1, 0, 0, 0),
+    ),
+    holds(
+        "report-split-redone",
+        FULL,
+        "… and a redelivered child reports again",
+        "slow",
+        report="redo",
+        budget=(1, 0, 0, 0),
+    ),
+    breaks(
+        "report-split-counter",
+        "S6",
+        FULL,
+        "… into a counter, not by call id",
+        "slow",
+        report="counter",
+        budget=(1, 0, 0, 0),
+    ),
+    breaks(
+        "children-not-created",
+        NEVER_ENDS,
+        FULL,
+        "park does not create the children's ledgers",
+        "slow",
+        create_children=False,
+        budget=(1, 0, 0, 0),
+    ),
+]
+DEEP = [
+    holds("deep-full", FULL, "three kinds of faults", "deep", budget=(1, 1, 1, 0), cancel=False),
+    holds("deep-full-cancel", FULL, "zombies, copies and a cancel", "deep", budget=(0, 1, 1, 0)),
+    holds("deep-trust", TRUST, "three kinds of faults", "deep", budget=(1, 1, 1, 0), cancel=False),
+    holds("deep-trust-tool", TRUST, "two crashes", "deep", program="tools", policy="rerun", budget=(2, 1, 1, 0)),
+    holds("deep-tool", TOOLS, "two crashes, and one of each", "deep", budget=(2, 1, 1, 1)),
+    holds("deep-hints", HINTS, "two crashes, and one of each", "deep", budget=(2, 1, 1, 1)),
+]
