@@ -93,7 +93,8 @@ class Agent(Generic[C]):
     handoffs: list[Agent[Any] | Handoff | str] = field(default_factory=list)
     tools: list[AnyTool] = field(default_factory=list)
     model: str | Model | None = None
-    model_settings: ModelSettings = field(default_factory=ModelSettings)
+    model_settings: ModelSettings | None = None
+    """Default: what suits the model. Any settings given, even empty ones, replace that."""
     prompt: Prompt | None = None
     """A prompt template of the Responses API, passed through."""
     output_type: type[Any] | AgentOutputSchema | Any | None = None

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome, RunOptions
 from orchestrator.errors import ResultTimeout, RunNotFound, restore_error
 from orchestrator.events import Event, follow_run
+from orchestrator.handover import not_loaded
 from orchestrator.ledger.base import Ledger, NewRun, Pointer, RunSummary, Status
 from orchestrator.loop import background
 from orchestrator.registry import Registry
@@ -45,12 +47,16 @@ class Client:
         return self._ledger()
 
     def submit(self, target: Agent[Any] | str, input: Any, **options: Any) -> Run:
-        """Start a run of an agent, or of the agent that workers have registered under a name."""
-        return background.run(self._submit(self._prepare(target, input, **options)))
+        """Start a run of an agent, or of the agent that workers have registered under a name.
+
+        Raises `SubmitError`, and `AgentNotLoaded` for a name that is new to all workers, unless a `queue` is given,
+        where a worker that knows it is about to come.
+        """
+        return background.run(self._submit(target, self._prepare(target, input, **options)))
 
     async def asubmit(self, target: Agent[Any] | str, input: Any, **options: Any) -> Run:
         """`submit` for async code."""
-        return await background.arun(self._submit(self._prepare(target, input, **options)))
+        return await background.arun(self._submit(target, self._prepare(target, input, **options)))
 
     def run(self, run_id: str) -> Run:
         """The handle of a run that somebody submitted."""
@@ -96,11 +102,21 @@ class Client:
             priority=priority,
         )
 
-    async def _submit(self, new: NewRun) -> Run:
+    async def _submit(self, target: Agent[Any] | str, new: NewRun) -> Run:
+        if isinstance(target, str) and target not in self._registry.agents and new.queue is None:
+            new = replace(new, queue=await self._find_queue(target))
         pointer = await self.ledger.start(new)
         if pointer is not None:
             await asyncio.to_thread(self._publisher.publish, pointer)
         return Run(new.run_id, self)
+
+    async def _find_queue(self, name: str) -> str | None:
+        """The queue of an agent that is loaded elsewhere, or was: its run waits until a worker has it again."""
+        records = await self.ledger.loaded()
+        record = next((record for record in records if record.task == f"agents.{name}"), None)
+        if record is None and any(record.is_live for record in records):
+            raise not_loaded(f"A run was submitted to agent `{name}`", name, records)
+        return record.queue if record else None
 
 
 class Run:

@@ -163,8 +163,8 @@ class LedgerFull(LedgerError):
 def describe_error(error: BaseException) -> dict[str, Any]:
     """The JSON form of an error, as the ledger keeps it."""
     if isinstance(error, OrchestratorError):
-        name = str(error.data.get("error_type", type(error).__name__))
-        return {"type": name, "message": error.message, "data": error.data}
+        known = next(kind for kind in type(error).__mro__ if kind.__module__ == __name__)
+        return {"type": known.__name__, "message": error.message, "data": error.data}
     return {"type": type(error).__name__, "message": str(error), "data": {}}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from orchestrator.context import RunContext
 from orchestrator.entries import ContextPatch, HandedOff
 from orchestrator.errors import AgentNotLoaded
 from orchestrator.handoff import Handoff, HandoffInputData, transfer_message
-from orchestrator.ledger.base import Ledger
+from orchestrator.ledger.base import AgentRecord, Ledger
 from orchestrator.models.base import Item
 from orchestrator.registry import Registry, suggest
 from orchestrator.state import RunState, encode_view, function_call_output
@@ -33,21 +33,28 @@ async def find_destination(handoff: Handoff, source: str, registry: Registry, le
     agent = registry.agents.get(name)
     if agent is not None:
         return Destination(agent, agent.task_name, agent.queue)
-    records = {record.task: record for record in await ledger.loaded()}
-    record = records.get(f"agents.{name}")
+    records = await ledger.loaded()
+    record = next((record for record in records if record.task == f"agents.{name}"), None)
     if record is not None and record.is_live:
         return Destination(name, record.task, record.queue)
-    if record is not None:
-        remedy = (
-            f"Worker {record.worker}, gone now, had it from module `{record.module}`: start a worker that loads "
-            f"`{record.module}`."
-        )
+    raise not_loaded(f"Agent `{source}` hands off to `{name}`", name, records, known=registry.agents)
+
+
+def not_loaded(
+    story: str, name: str, records: Sequence[AgentRecord], *, known: Iterable[str] = ()
+) -> AgentNotLoaded:
+    """The error for an agent that no live worker has, beginning with the story; it names the module if one had it."""
+    loaded = {record.task: record for record in records}
+    gone = loaded.get(f"agents.{name}")
+    if gone is not None:
+        remedy = f"Worker {gone.worker}, gone now, had it from module `{gone.module}`: start a worker that loads it."
     else:
+        names = [task.removeprefix("agents.") for task in loaded if task.startswith("agents.")]
         remedy = (
             "Add the module that defines it to the modules of your app's install() or create_app() call, and restart "
-            "the workers." + suggest(name, [task.removeprefix("agents.") for task in records] or registry.agents)
+            "the workers." + suggest(name, names or known)
         )
-    raise AgentNotLoaded(f"Agent `{source}` hands off to `{name}`, which no worker has loaded. {remedy}")
+    return AgentNotLoaded(f"{story}, which no worker has loaded. {remedy}")
 
 
 async def handoff_entry(

@@ -118,7 +118,7 @@ class Invocation:
         if self._state.active_turns == 0:
             await self._hooks.agent_start()
         model = pick_model(self._agent, self._state.options, self._engine.settings)
-        request = await build_request(self._agent, self._state, self._context, toolbox)
+        request = await build_request(self._agent, self._state, self._context, toolbox, model.name)
         await self._hooks.llm_start(request.instructions, request.input)
         reply = await model.respond(request)
         self._note(

@@ -7,9 +7,11 @@ own, means that no connection ever meets a closed or a foreign loop, whatever th
 from __future__ import annotations
 
 import asyncio
+import atexit
+import logging
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -17,6 +19,9 @@ from orchestrator.errors import UserError
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 5.0
 MAX_THREADS = 64
 """Sync tools that run at once in one process; asyncio's own default is six on two cores."""
 
@@ -27,6 +32,7 @@ class BackgroundLoop:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
+        self._before_close: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -62,6 +68,30 @@ class BackgroundLoop:
         except RuntimeError:
             return False
 
+    def on_close(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do this on the loop before it ends: close connections, say."""
+        self._before_close.append(work)
+
+    def close(self) -> None:
+        """End the loop, for good or until it is needed again. Does nothing if none runs."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._close_all(), loop).result(CLOSE_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+
+    async def _close_all(self) -> None:
+        for work in self._before_close:
+            try:
+                await work()
+            except Exception:
+                logger.exception("Closing what the event loop held failed")
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     def forget(self) -> None:
         """In a forked child: the parent's thread is not here, and its lock may be held for ever."""
         self._loop, self._lock = None, threading.Lock()
@@ -74,3 +104,4 @@ class BackgroundLoop:
 
 background = BackgroundLoop()
 os.register_at_fork(after_in_child=background.forget)
+atexit.register(background.close)

@@ -10,7 +10,8 @@ from orchestrator.agent import Agent
 from orchestrator.context import RunContext
 from orchestrator.entries import RunOptions
 from orchestrator.model_settings import ModelSettings
-from orchestrator.models.base import Model, ModelRequest, OutputFormat, ToolSpec
+from orchestrator.models.base import Model, ModelRequest, OutputFormat
+from orchestrator.models.defaults import implicit_settings
 from orchestrator.models.resolve import resolve_model
 from orchestrator.output_schema import output_schema_of
 from orchestrator.settings import Settings
@@ -23,22 +24,24 @@ def pick_model(agent: Agent[Any], options: RunOptions, settings: Settings) -> Mo
     return resolve_model(options.model or agent.model, settings=settings, rehearsal=agent.rehearsal)
 
 
-async def build_request(agent: Agent[Any], state: RunState, context: RunContext[Any], toolbox: Toolbox) -> ModelRequest:
+async def build_request(
+    agent: Agent[Any], state: RunState, context: RunContext[Any], toolbox: Toolbox, model: str
+) -> ModelRequest:
     """The next model call's request. Instructions and prompt are evaluated anew each time."""
     return ModelRequest(
         instructions=await agent.get_system_prompt(context),
         input=state.model_input(),
-        tools=[spec for spec in toolbox.specs if isinstance(spec, ToolSpec)],
-        hosted_tools=[spec for spec in toolbox.specs if not isinstance(spec, ToolSpec)],
+        tools=toolbox.specs,
         output_format=_output_format(agent),
-        settings=_settings(agent, state),
+        settings=_settings(agent, state, model),
         prompt=await _prompt(agent, context),
         agent=agent.name,
     )
 
 
-def _settings(agent: Agent[Any], state: RunState) -> ModelSettings:
-    settings = agent.model_settings.resolve(state.options.model_settings)
+def _settings(agent: Agent[Any], state: RunState, model: str) -> ModelSettings:
+    own = implicit_settings(model) if agent.model_settings is None else agent.model_settings
+    settings = own.resolve(state.options.model_settings)
     if agent.reset_tool_choice and agent.name in state.tool_users:
         return settings.model_copy(update={"tool_choice": None})
     return settings

@@ -70,17 +70,17 @@ class ScriptedModel:
         scripted = self._replies[number - 1]
         if isinstance(scripted, BaseException):
             raise scripted
-        reply = scripted if isinstance(scripted, ModelReply) else self._reply(scripted, number)
+        reply = scripted if isinstance(scripted, ModelReply) else self._reply(scripted, number, request.agent)
         if on_delta:
             _stream(reply.items, on_delta)
         return reply
 
-    def _reply(self, scripted: str | Item | Sequence[Item], number: int) -> ModelReply:
+    def _reply(self, scripted: str | Item | Sequence[Item], number: int, agent: str) -> ModelReply:
         if isinstance(scripted, str):
             items = [text_message(scripted)]
         else:
             items = [scripted] if isinstance(scripted, dict) else list(scripted)
-        numbered = [_with_call_id(item, f"call_{number}_{index}") for index, item in enumerate(items, start=1)]
+        numbered = [_with_call_id(item, f"call_{agent}_{number}_{index}") for index, item in enumerate(items, start=1)]
         return ModelReply(items=numbered, usage=Usage(requests=1), model=self.name)
 
 

@@ -184,6 +184,5 @@ def _conclude(turn: Turn, agent: Agent[Any]) -> Move:
         return Finish(schema.validate_json(text))
     except ModelBehaviorError as error:
         raise InvalidFinalOutput(
-            f"The final output of agent `{agent.name}` is no valid {schema.name()}. {error.message}",
-            error_type="ModelBehaviorError",
+            f"The final output of agent `{agent.name}` is no valid {schema.name()}. {error.message}"
         ) from error

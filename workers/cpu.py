@@ -8,7 +8,7 @@ from workers.app import app
 # fmt: off
 COMMAND = [
     "worker", "--hostname=cpu@%h", "--queues=cpu", "--task-events", "--loglevel=INFO",
-    "--pool=prefork", f"--concurrency={os.environ.get('CPU_CONCURRENCY', os.cpu_count() or 1)}", "-O", "fair",
+    "--pool=processes", f"--concurrency={os.environ.get('CPU_CONCURRENCY', os.cpu_count() or 1)}", "-O", "fair",
     "--soft-time-limit=270", "--time-limit=300",
 ]
 # fmt: on

@@ -8,7 +8,7 @@ from workers.app import app
 # fmt: off
 COMMAND = [
     "worker", "--hostname=llm@%h", "--queues=agents", "--task-events", "--loglevel=INFO",
-    "--pool=threads", f"--concurrency={os.environ.get('LLM_CONCURRENCY', '200')}",
+    f"--concurrency={os.environ.get('LLM_CONCURRENCY', '200')}",
 ]
 # fmt: on
 

@@ -36,6 +36,9 @@ SAFE_DEFAULTS: dict[str, Any] = {
     "result_backend_thread_safe": True,
     # A chord's counters must outlive its slowest member: a run may wait for days.
     "result_chord_expires": 0,
+    # Hundreds of invocations at once in one process. For processes of CPU-bound tools: `-P processes`, because
+    # Celery's command line takes `-P prefork` for its default, which gives way to this setting.
+    "worker_pool": "orchestrator.celery.pool:TaskPool",
     # Flower lives on events.
     "worker_send_task_events": True,
     "task_send_sent_event": True,

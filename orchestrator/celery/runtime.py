@@ -13,6 +13,7 @@ from orchestrator.celery.continuation import read_continuation
 from orchestrator.celery.message import FirstMessage, StepMessage, read_message
 from orchestrator.celery.publish import CeleryPublisher
 from orchestrator.celery.task import InvocationTask
+from orchestrator.celery.tracer import wait_for
 from orchestrator.client import Client, Run
 from orchestrator.engine import Engine, Performed
 from orchestrator.hooks import RunHooks
@@ -40,6 +41,7 @@ class Orchestrator:
         self._hooks = tuple(hooks)
         self._engine: Engine | None = None
         self._engine_pid = 0
+        background.on_close(self._let_go)
         self.client = Client(lambda: self.ledger, CeleryPublisher(app), self.registry, settings)
 
     # ---- what users call --------------------------------------------------------------------
@@ -102,6 +104,11 @@ class Orchestrator:
         )
         return next(usable, self.settings.redis_url)
 
+    async def _let_go(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None and self._engine_pid == os.getpid():
+            await engine.ledger.close_connections()
+
     def perform(self, task: InvocationTask, args: Sequence[Any], kwargs: dict[str, Any]) -> Performed:
         """One invocation: what a message asks for."""
         message = read_message(task.name, args, kwargs)
@@ -114,11 +121,11 @@ class Orchestrator:
         else:
             new = self._first_word(task, message)
             work = perform(self.engine, new.run_id, 1, message_id=message_id, worker=worker, new=new)
-        return background.run(work)
+        return wait_for(work)
 
     def close(self, claim: Claim) -> None:
         """The outcome is delivered."""
-        background.run(self.ledger.close(claim))
+        wait_for(self.ledger.close(claim))
 
     def _first_word(self, task: InvocationTask, message: FirstMessage) -> NewRun:
         request = task.request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Task, states
 from celery.exceptions import Ignore, Reject
 
+from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
 from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, restore_error
@@ -54,7 +56,7 @@ class InvocationTask(Task):  # type: ignore[misc]
             raise Ignore(str(error)) from None
         except LedgerError as error:
             logger.error("Invocation %s of `%s` stopped, to be tried again: %s", self.request.id, self.name, error)
-            time.sleep(RETRY_SECONDS)
+            wait_for(asyncio.sleep(RETRY_SECONDS))
             raise Reject(str(error), requeue=True) from error
 
     def _publish(self, pointers: list[Pointer]) -> None:

@@ -100,3 +100,4 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
 
 def _close_resources(**kwargs: Any) -> None:
     close_resources()
+    background.close()

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.commands_stack import StopSignals, choose_server, open_stack, start_stack
-from orchestrator.cli.console import console, error_console, mask_url, say
+from orchestrator.cli.console import console, mask_url, say, say_aside
 from orchestrator.cli.demo_report import DemoBoard, print_reports
 from orchestrator.cli.exits import ANSWERED, FAILED, INTERRUPTED, CommandError
 from orchestrator.cli.follow import follow
@@ -64,7 +64,7 @@ def demo(
             raise typer.Exit(INTERRUPTED)
         is_answered = _play(session, stage, stopping, timeout)
         if stage.own is not None and not is_answered:
-            error_console().print(stage.own.last_words(), markup=False, soft_wrap=True)
+            say_aside(stage.own.last_words())
         if stage.own is not None and keep:
             _keep(stage.own, stopping)
     raise typer.Exit(ANSWERED if is_answered else FAILED)
@@ -135,13 +135,7 @@ def _watch_all(
     stopping: StopSignals,
     deadline: float,
 ) -> None:
-    is_live = console().is_terminal
-    view: View = (
-        LiveView(DemoBoard(titles, trees).render)
-        if is_live
-        else LineView(lambda tree: f"[{titles[tree.root.run_id]}] ")
-    )
-    with view:
+    with _choose_view(titles, trees) as view:
         for found in follow(runs):
             if found is None:
                 view.tick()
@@ -154,6 +148,12 @@ def _watch_all(
                 raise typer.Exit(INTERRUPTED)
             if time.monotonic() > deadline:
                 raise _too_late(stage, [run.id for run in runs if trees[run.id].root.outcome is None])
+
+
+def _choose_view(titles: dict[str, str], trees: dict[str, RunTree]) -> View:
+    if console().is_terminal:
+        return LiveView(DemoBoard(titles, trees).render)
+    return LineView(lambda tree: f"[{titles[tree.root.run_id]}] ")
 
 
 def _too_late(stage: Stage, waiting: list[str]) -> Exception:

@@ -19,7 +19,7 @@ from orchestrator.cli.checks import (
     describe_settings,
 )
 from orchestrator.cli.commands_runs import JsonOption
-from orchestrator.cli.console import console, plain_table, print_json, say
+from orchestrator.cli.console import console, plain_table, print_json, print_table, say
 from orchestrator.cli.exits import FAILED
 from orchestrator.cli.session import Session
 
@@ -71,7 +71,7 @@ def _print(is_fine: bool, settings: dict[str, str], checks: list[Check], rows: l
         table.show_header = False
         for name, value in settings.items():
             table.add_row(f"  {name}", Text(value))
-        console().print(table)
+        print_table(table)
         say()
     say("Checks", style="bold")
     for check in checks:
@@ -84,6 +84,6 @@ def _print(is_fine: bool, settings: dict[str, str], checks: list[Check], rows: l
         table = plain_table("TASK", "QUEUE", "LOADED BY")
         for row in rows:
             table.add_row(Text(row.task), row.queue, Text(", ".join(row.workers) or "nobody"))
-        console().print(table)
+        print_table(table)
     say()
     say("All that runs need is there." if is_fine else "Something is missing: see the arrows.", style="bold")

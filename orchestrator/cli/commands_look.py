@@ -18,6 +18,7 @@ from orchestrator.cli.console import (
     format_tokens,
     plain_table,
     print_json,
+    print_table,
     say,
 )
 from orchestrator.cli.follow import read_events
@@ -74,7 +75,7 @@ def list_runs(
             f"{row['tokens']:,}",
             Text(clip(row["outcome"], 60)),
         )
-    console().print(table)
+    print_table(table)
 
 
 def cancel(context: typer.Context, run_id: RunArgument) -> None:

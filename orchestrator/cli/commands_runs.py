@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.console import clean, console, error_console, print_json, say
+from orchestrator.cli.console import clean, console, print_json, say, say_aside
 from orchestrator.cli.exits import INTERRUPTED, CommandError, exit_code_of_run
 from orchestrator.cli.follow import follow
 from orchestrator.cli.render import outcome_text, render_run
@@ -91,27 +91,29 @@ def watch_run(run: Run, *, as_json: bool, timeout_seconds: float | None) -> RunN
     """Show the run until it has ended. Raises `ResultTimeout`; exits when interrupted."""
     tree = RunTree(run.id)
     is_live = not as_json and console().is_terminal
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     try:
         with _choose_view(tree, as_json=as_json, is_live=is_live) as view:
-            for found in follow([run]):
-                if found is None:
-                    view.tick()
-                else:
-                    tree.apply(found[1])
-                    view.event(tree, found[1])
-                if deadline is not None and time.monotonic() > deadline and tree.root.outcome is None:
-                    raise ResultTimeout(
-                        f"Run {run.id} has not ended within {timeout_seconds:g} seconds. It goes on. {_hint(run.id)}"
-                    )
+            _feed(view, run, tree, timeout_seconds)
     except KeyboardInterrupt:
-        error_console().print(
-            f"No longer watching; run {run.id} goes on. {_hint(run.id)}", markup=False, soft_wrap=True
-        )
+        if is_live:
+            console().print(render_run(tree.root, time.time()))
+        say_aside(f"No longer watching; run {run.id} goes on. {_hint(run.id)}")
         raise typer.Exit(INTERRUPTED) from None
     if is_live:
         console().print(render_run(tree.root, time.time()))
     return tree.root
+
+
+def _feed(view: View, run: Run, tree: RunTree, timeout_seconds: float | None) -> None:
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    for found in follow([run]):
+        if found is None:
+            view.tick()
+        else:
+            tree.apply(found[1])
+            view.event(tree, found[1])
+        if deadline is not None and time.monotonic() > deadline and tree.root.outcome is None:
+            raise ResultTimeout(f"Run {run.id} has not ended within {timeout_seconds:g} s. It goes on. {_hint(run.id)}")
 
 
 def _choose_view(tree: RunTree, *, as_json: bool, is_live: bool) -> View:
@@ -163,7 +165,7 @@ def _print_end(node: RunNode) -> None:
     if node.outcome is None:
         return
     if node.outcome.kind != "answer":
-        error_console().print(f"{node.state}: {outcome_text(node)}", markup=False, soft_wrap=True, style="red")
+        say_aside(f"{node.state}: {outcome_text(node)}", style="red")
     elif console().is_terminal:
         say()
         print_answer(node.outcome.output)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import socket
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic_core import to_jsonable_python
 
 from orchestrator.cli.console import console, mask_url, say
 from orchestrator.cli.exits import StackError
@@ -26,6 +29,7 @@ from orchestrator.cli.ports import choose_port
 from orchestrator.cli.session import Session
 from orchestrator.cli.stack import POLL_SECONDS, Stack, ping_through
 from orchestrator.cli.statefile import StateFolder
+from orchestrator.demo import Demo
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.models.resolve import describe_model
 
@@ -155,10 +159,20 @@ def _welcome(session: Session, stack: Stack) -> None:
     agents = sorted(session.loaded.orchestrator.registry.agents)
     if not agents:
         raise StackError(f"App {session.loaded.spec} has no agents: there is nothing that its workers could run.")
+    demo = getattr(session.loaded.module, "DEMO", None)
+    example = _example(demo) if isinstance(demo, Demo) and demo.runs else f'{agents[0]} "…"'
     say()
     say(f"Ready with {len(agents)} agents: {', '.join(agents)}.", style="bold")
-    say(f'  In this folder: orchestrator run {agents[0]} "…"   or list, watch, show, doctor')
+    say(f"  In this folder: orchestrator run {example}")
+    say("                  orchestrator list, watch, show, cancel, doctor, demo")
     say(f"  Logs: {stack.folder.logs}   Ctrl-C stops everything.")
+
+
+def _example(demo: Demo) -> str:
+    first = demo.runs[0]
+    context = to_jsonable_python(first.context)
+    given = f"--context {shlex.quote(json.dumps(context, ensure_ascii=False))} " if context is not None else ""
+    return f"{demo.agent.name} {given}{shlex.quote(first.input)}"
 
 
 def _has(arguments: list[str], *names: str) -> bool:

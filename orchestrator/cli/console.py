@@ -35,6 +35,11 @@ def say(text: str = "", style: str | None = None) -> None:
     console().print(text, style=style, markup=False, soft_wrap=True)
 
 
+def say_aside(text: str, style: str | None = None) -> None:
+    """One line on standard error: not part of what a script reads."""
+    error_console().print(text, style=style, markup=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """One line of JSON for scripts."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
@@ -46,6 +51,17 @@ def plain_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     return table
+
+
+def print_table(table: Table) -> None:
+    """The table; without blanks at the ends of lines where a script reads them."""
+    screen = console()
+    if screen.is_terminal:
+        screen.print(table)
+        return
+    with screen.capture() as captured:
+        screen.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def clean(text: str) -> str:

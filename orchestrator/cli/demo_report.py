@@ -29,7 +29,7 @@ class DemoBoard:
     def render(self, now: float) -> Table:
         """The table at this moment."""
         table = plain_table("", "RUN", "AGENT", "STEPS", "TOKENS", "TIME", "NOW")
-        table.columns[-1].ratio = 1
+        table.expand, table.columns[-1].ratio = True, 1
         for run_id, title in self._titles.items():
             run = self._trees[run_id].root
             took = (run.ended_at or now) - run.began_at if run.began_at else 0.0
@@ -78,7 +78,7 @@ def invocations_of(run: RunNode) -> Iterator[InvocationNode]:
 def _print_report(title: str, run: RunNode) -> None:
     say()
     console().rule(Text(title, style="bold"), align="left", style="dim")
-    say(f"Customer: {clean(text_of(run.input))}")
+    say(f"Input: {clean(text_of(run.input))}")
     if run.outcome is not None and run.outcome.kind == "answer":
         say("Answer:", style="bold green")
         print_answer(run.outcome.output)

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli.console import error_console
+from orchestrator.cli.console import error_console, say_aside
 from orchestrator.cli.tree import RunState
 from orchestrator.errors import (
     LedgerError,
@@ -79,5 +79,5 @@ class ErrorsAsLines(TyperGroup):
             return super().invoke(ctx)
         except OrchestratorError as error:
             error_console().print("error:", style="bold red", end=" ")
-            error_console().print(error.message, markup=False, highlight=False, soft_wrap=True)
+            say_aside(error.message)
             raise typer.Exit(exit_code_of(error)) from error

@@ -34,7 +34,7 @@ _CALL_MARKS: dict[CallState, tuple[str, str]] = {
     "done": ("✓", "green"),
     "failed": ("✗", "red"),
     "handoff": ("→", "blue"),
-    "ignored": ("–", "dim"),
+    "ignored": ("-", "dim"),
 }
 
 
@@ -86,8 +86,8 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
         branch = tree.add(_invocation_line(invocation, now, ids))
         for turn in invocation.turns:
             _add_turn(branch, turn, now, ids)
-        if invocation.end and run.ended_at != invocation.ended_at:
-            branch.add(_line((invocation.end, "dim")))
+        if invocation.is_lost:
+            branch.add(_line(("! its worker fell silent, another took over", "yellow")))
     activity = activity_of(run)
     if activity is not None:
         line = _line((f"{_frame(now)} ", "cyan"), activity.what, (f"  {format_seconds(now - activity.since)}", "dim"))
@@ -118,14 +118,15 @@ def _call_line(call: CallNode, now: float) -> Text:
     if call.state == "handoff":
         arguments = format_arguments(call.arguments)
         return _line((f"{mark} ", style), "hands over to ", (call.target, "bold"), (f"  {arguments}", "dim"))
-    line = _line((f"{mark} ", style), call.tool, (f"({format_arguments(call.arguments)})", "dim"))
+    line = _line((f"{mark} ", style), call.tool, (f"({format_arguments(call.arguments, 50)})", "dim"))
     if call.state == "ignored":
         return line.append("  ignored", style="dim")
     if call.ended_at is None:
         return line.append(f"  {format_seconds(now - call.asked_at)}", style="dim")
+    line.append(f"  {format_seconds(call.ended_at - call.asked_at)}", style="dim")
     if call.output:
-        line.append(f" → {clip(call.output, 80)}", style="red" if call.state == "failed" else "")
-    return line.append(f"  {format_seconds(call.ended_at - call.asked_at)}", style="dim")
+        line.append(f" → {clip(call.output)}", style="red" if call.state == "failed" else "")
+    return line
 
 
 def _line(*parts: str | tuple[str, str]) -> Text:

@@ -78,6 +78,7 @@ class Stack:
     def start(self, plans: Sequence[ProcessPlan], *, flower_url: str | None) -> None:
         """Start the processes. They are not ready yet: `wait_until_ready`."""
         self.flower_url = flower_url
+        self._report("start", f"{', '.join(plan.name for plan in plans)} …", "dim")
         for plan in plans:
             child = ChildProcess(plan, self.folder.logs, self._environment)
             child.start()
@@ -110,7 +111,7 @@ class Stack:
     def stop(self) -> None:
         """Stop everything: workers finish what they can within a grace, Valkey goes last."""
         if self._children:
-            self._report("stop", f"workers finish what they are doing (up to {GRACE_SECONDS:g} s) …", "dim")
+            self._report("stop", f"workers finish what they are doing, up to {GRACE_SECONDS:g} s …", "dim")
         for child in self._children:
             child.terminate()
         deadline = time.monotonic() + GRACE_SECONDS

@@ -68,8 +68,8 @@ class InvocationNode:
     worker: str
     began_at: float
     ended_at: float | None = None
-    end: str = ""
-    """What it came to, in a few words."""
+    is_lost: bool = False
+    """Whether its worker fell silent, so that another had to take over."""
     turns: list[TurnNode] = field(default_factory=list)
 
     @property
@@ -160,7 +160,7 @@ class RunTree:
                 call.child = self.node(child)
                 call.state = "waiting"
         run.state = "parked"
-        _close_invocation(run, f"waits for {', '.join(open_waits(run))}", at)
+        _close_invocation(run, at)
 
 
 def fold_events(run_id: str, events: Iterable[Event]) -> RunNode:
@@ -205,7 +205,8 @@ def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
     if run.outcome is not None:
         return  # only the delivery of what is known already
     if run.invocations and run.invocations[-1].ended_at is None:
-        _close_invocation(run, "its worker fell silent, another took over", at)
+        run.invocations[-1].is_lost = True
+        _close_invocation(run, at)
     node = InvocationNode(entry.step, entry.task, task_id(run.run_id, entry.step), entry.worker, at)
     run.invocations.append(node)
     run.state = "running"
@@ -244,7 +245,7 @@ def _apply_handoff(run: RunNode, entry: HandedOff, at: float) -> None:
         if is_taken and call_id in run.calls:
             run.calls[call_id].target = entry.target
     run.state = "queued"
-    _close_invocation(run, f"handed over to {entry.target}", at)
+    _close_invocation(run, at)
 
 
 def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
@@ -254,13 +255,12 @@ def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
     for call in run.calls.values():
         if call.ended_at is None:
             _settle(run, call.call_id, "ignored" if call.state == "asked" else "failed", at)
+    _close_invocation(run, at)
+
+
+def _close_invocation(run: RunNode, at: float) -> None:
     if run.invocations and run.invocations[-1].ended_at is None:
-        _close_invocation(run, run.state, at)
-
-
-def _close_invocation(run: RunNode, end: str, at: float) -> None:
-    if run.invocations:
-        run.invocations[-1].end, run.invocations[-1].ended_at = end, at
+        run.invocations[-1].ended_at = at
 
 
 def _set_state(run: RunNode, call_id: str, state: CallState) -> None:

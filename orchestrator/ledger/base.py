@@ -231,7 +231,7 @@ class Ledger(ABC):
 
     @abstractmethod
     async def cancel(self, run_id: str) -> list[Pointer]:
-        """Flag the run, known or not yet, and all below its open waits; queue parked ones. Too late after an outcome."""
+        """Flag the run, known or not, and all below its open waits; queue parked ones. Too late after an outcome."""
 
     @abstractmethod
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:

@@ -37,17 +37,27 @@ class ToolSpec:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """Everything a model needs for one call. `hosted_tools` are passed to the server untouched."""
+    """Everything a model needs for one call."""
 
     instructions: str | None
     input: Sequence[Item]
-    tools: Sequence[ToolSpec] = ()
-    hosted_tools: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[ToolSpec | Mapping[str, Any]] = ()
+    """Functions, and the definitions of hosted tools, which are passed to the server untouched."""
     output_format: OutputFormat | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     prompt: Mapping[str, Any] | None = None
     agent: str = ""
     """The asking agent's name; only the rehearsal model and logs read it."""
+
+    @property
+    def functions(self) -> list[ToolSpec]:
+        """The tools that are functions here: tools and handoffs."""
+        return [tool for tool in self.tools if isinstance(tool, ToolSpec)]
+
+    @property
+    def hosted_tools(self) -> list[Mapping[str, Any]]:
+        """The tools that the server runs."""
+        return [tool for tool in self.tools if not isinstance(tool, ToolSpec)]
 
 
 @dataclass(frozen=True)

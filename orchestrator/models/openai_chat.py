@@ -85,9 +85,9 @@ def build_chat_body(request: ModelRequest, model: str) -> Json:
     body = {
         "model": model,
         "messages": messages,
-        "tools": to_tools(request.tools) or None,
+        "tools": to_tools(request.functions) or None,
         "tool_choice": to_tool_choice(settings.tool_choice),
-        "parallel_tool_calls": settings.parallel_tool_calls if request.tools else None,
+        "parallel_tool_calls": settings.parallel_tool_calls if request.functions else None,
         "response_format": to_response_format(request.output_format),
         "reasoning_effort": (settings.reasoning or {}).get("effort"),
         "logprobs": True if settings.top_logprobs is not None else None,

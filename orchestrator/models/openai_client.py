@@ -14,6 +14,7 @@ import openai
 from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, Timeout
 
 from orchestrator.errors import ModelRequestRejected
+from orchestrator.loop import background
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.openai_errors import invalid_reply, translate_error
 from orchestrator.settings import Settings
@@ -145,6 +146,9 @@ async def close_clients() -> None:
     clients = _clients.pop(asyncio.get_running_loop(), {})
     for client in clients.values():
         await client.close()
+
+
+background.on_close(close_clients)
 
 
 def _request_options(settings: ModelSettings) -> Any:

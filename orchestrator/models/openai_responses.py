@@ -104,13 +104,13 @@ class OpenAIResponses:
 def build_body(request: ModelRequest, model: str | None) -> Json:
     """The body of `POST /responses`. What nobody set is left out, so that the server decides."""
     settings = request.settings
-    tools = [*map(function_tool, request.tools), *map(dict, request.hosted_tools)]
+    tools = [function_tool(tool) if isinstance(tool, ToolSpec) else dict(tool) for tool in request.tools]
     body = {
         "model": model,
         "instructions": request.instructions,
         "input": [item for item in request.input if not is_foreign_reasoning(item)],
         "tools": tools or None,
-        "tool_choice": tool_choice(settings.tool_choice, request.tools, request.hosted_tools),
+        "tool_choice": tool_choice(settings.tool_choice, request.functions, request.hosted_tools),
         "parallel_tool_calls": settings.parallel_tool_calls if tools else None,
         "text": _text(request),
         "prompt": {name: value for name, value in (request.prompt or {}).items() if value is not None} or None,

@@ -60,7 +60,7 @@ class Rehearsal:
         self.agent = request.agent
         self.instructions = request.instructions
         self.input: Sequence[Item] = tuple(request.input)
-        self.tools = tuple(tool.name for tool in request.tools)
+        self.tools = tuple(tool.name for tool in request.functions)
         """Names of the tools and handoffs that may be called now."""
 
     @property

@@ -84,17 +84,17 @@ class SchemaUnion:
 
 def _offered(request: ModelRequest) -> tuple[Sequence[ToolSpec], bool]:
     """The tools that `tool_choice` leaves, and whether a reply in words is one of the choices."""
-    if any(tool.name == REPLY for tool in request.tools):
+    if any(tool.name == REPLY for tool in request.functions):
         raise UserError(f"Agent `{request.agent}` has a tool named `{REPLY}`, which the union of tools needs itself.")
     match request.settings.tool_choice:
         case None | "auto":
-            return request.tools, True
+            return request.functions, True
         case "none":
             return (), True
         case "required":
-            return request.tools, False
+            return request.functions, False
         case name:
-            return [tool for tool in request.tools if tool.name == name] or request.tools, False
+            return [tool for tool in request.functions if tool.name == name] or request.functions, False
 
 
 def _without_tools(request: ModelRequest) -> ModelRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -24,9 +25,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def shop(stack: Stack) -> Shop:
+def shop(stack: Stack) -> Iterator[Shop]:
     """The shop as its producers see it."""
-    return build_shop(producer_settings(stack))
+    with producing(stack) as shop:
+        yield shop
 
 
 @pytest.fixture
@@ -42,9 +44,14 @@ def start_two_workers(stack: Stack) -> None:
         worker.wait_for_log("ready.")
 
 
-def producer_settings(stack: Stack) -> Settings:
-    """The settings of a process that submits to this stack."""
-    return Settings(redis_url=stack.url, rehearsal_latency_seconds=0.01)
+@contextmanager
+def producing(stack: Stack, **settings: Any) -> Iterator[Shop]:
+    """The shop in this process, for submitting to the stack's workers."""
+    shop = build_shop(Settings(redis_url=stack.url, **settings))
+    try:
+        yield shop
+    finally:
+        shop.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,7 @@ from celery import Celery
 from pydantic import BaseModel
 
 from orchestrator import Agent, RunContext, create_app, function_tool
+from orchestrator.loop import background
 from orchestrator.models.rehearsal import Call, Rehearsal, Say, call, say
 from orchestrator.settings import Settings
 
@@ -53,6 +54,14 @@ class Shop:
     def effects(self, key: str) -> list[Any]:
         """What tasks and tools have recorded under a key, in order."""
         return [json.loads(text) for text in self.app.backend.client.lrange(f"effects:{key}", 0, -1)]
+
+    def close(self) -> None:
+        """Let go of the producer's connections."""
+        background.run(self.app.orchestrator.ledger.close_connections())
+        backend = self.app.backend
+        backend.result_consumer.stop()
+        backend.client.connection_pool.disconnect()
+        self.app.close()
 
     def set_flag(self, name: str) -> None:
         """Let whoever waits for it go on."""
@@ -194,24 +203,24 @@ def _charge_then_wait(rehearsal: Rehearsal) -> Say | Call:
 
 
 def _add_tasks(app: Celery) -> dict[str, Any]:
-    @app.task(name="shop.mark")
+    @app.task(name="shop.mark", shared=False)
     def mark(value: Any, tag: str = "mark") -> str:
         return f"{tag}({value})"
 
-    @app.task(name="shop.gather")
+    @app.task(name="shop.gather", shared=False)
     def gather(values: list[Any]) -> str:
         return "[" + " ".join(str(value) for value in values) + "]"
 
-    @app.task(name="shop.order")
+    @app.task(name="shop.order", shared=False)
     def order(item: str) -> dict[str, Any]:
         return {"item": item, "count": 2}
 
-    @app.task(name="shop.note")
+    @app.task(name="shop.note", shared=False)
     def note(value: Any, key: str) -> Any:
         record(key, value)
         return value
 
-    @app.task(name="shop.note_error")
+    @app.task(name="shop.note_error", shared=False)
     def note_error(request: Any, error: Any, traceback: Any, key: str) -> None:
         record(key, f"{type(error).__name__}: {error}")
 

@@ -86,6 +86,10 @@ class Kit:
         """Hooks for all agents of a run, which record."""
         return _recording(self.RunHooks, "run", lambda agent: self.record)
 
+    def prompt(self, make: Any) -> Any:
+        """A function of context and agent that makes a prompt template."""
+        return make
+
     def agent_hooks(self) -> Any:
         """Hooks for one agent, which record."""
         return _recording(self.AgentHooks, "agent", lambda agent: self.record)
@@ -117,6 +121,10 @@ class SdkKit(Kit):
         if error_handlers is not None:
             self.error_handlers = error_handlers
         return agents.Agent(**fields)
+
+    def prompt(self, make: Any) -> Any:
+        """There, context and agent come in one object."""
+        return lambda given: make(given.context, given.agent)
 
 
 class EngineKit(Kit):
@@ -154,8 +162,13 @@ def _recording(base: Any, kind: str, recorder_of: Any) -> Any:
 
         return call
 
-    methods = {name: hook(name) for name in dir(base) if name.startswith("on_")}
-    return type("Recording", (base,), methods)()
+    class Recording(base):
+        """Every method of the base, recording."""
+
+    for name in dir(Recording):
+        if name.startswith("on_"):
+            setattr(Recording, name, hook(name))
+    return Recording()
 
 
 def _short(value: Any) -> Any:

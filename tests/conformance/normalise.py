@@ -25,4 +25,16 @@ def normalise(outcome: Outcome, case: Case) -> dict[str, Any]:
 def _request(body: Json) -> Json:
     # The SDK sends lists that it has nothing to put into; we leave them out. They mean the same.
     kept = {name: value for name, value in body.items() if not (name in ("include", "tools") and value == [])}
+    if "include" in kept:
+        kept["include"] = sorted(kept["include"])  # a set there: its order is chance
+    if "tools" in kept:
+        kept["tools"] = [_tool(tool) for tool in kept["tools"]]
     return kept
+
+
+def _tool(tool: Json) -> Json:
+    parameters = tool.get("parameters") or {}
+    if parameters.get("title") != "AgentAsToolInput":
+        return tool
+    # The schema of an agent called with one text: its description is a docstring of the SDK, ours has none.
+    return {**tool, "parameters": {name: value for name, value in parameters.items() if name != "description"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ async def run_sdk(case: Case, server: ModelServer, records: Records) -> Outcome:
         result = await agents.Runner.run(
             agent,
             case.input,
-            context=case.context,
+            context=copy.deepcopy(case.context),  # changed in place
             run_config=run_config,
             hooks=kit.run_hooks() if case.records_hooks else None,
             error_handlers=kit.error_handlers,

@@ -82,7 +82,7 @@ async def test_a_status_tells_whether_to_try_again(
     assert caught.value.message.startswith(f"Model `m` at {host} answered {status}: Because I say so. ")
     assert remedy in caught.value.message
     assert caught.value.data == {"error_type": error_type, "status": status, "model": "m", "server": host}
-    assert describe_error(caught.value)["type"] == error_type
+    assert describe_error(caught.value)["data"]["error_type"] == error_type
     assert "sk-test" not in repr(caught.value)
 
 

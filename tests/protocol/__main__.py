@@ -1,6 +1,6 @@
 """Prints the table of checked rows.
 
-python -m tests.protocol            the quick and the slow rows (two minutes)
+python -m tests.protocol            all but the deep rows, in a few minutes
 python -m tests.protocol NAME ...   these rows, each with its counterexample
 """
 

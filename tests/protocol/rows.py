@@ -29,26 +29,28 @@ class Row:
     expected: str
     """The verdict, or how it begins."""
     note: str
-    speed: str = "quick"
-    """`quick`: under two seconds or so. `slow`: minutes at most. `deep`: longer, with gigabytes of memory."""
 
 
-def holds(name: str, rules: Rules, note: str, speed: str = "quick", **changes: Any) -> Row:
+def holds(name: str, rules: Rules, note: str, **changes: Any) -> Row:
     """A row that must hold."""
-    return Row(name, replace(rules, **changes), HOLDS, note, speed)
+    return Row(name, replace(rules, **changes), HOLDS, note)
 
 
-def breaks(name: str, expected: str, rules: Rules, note: str, speed: str = "quick", **changes: Any) -> Row:
+def breaks(name: str, expected: str, rules: Rules, note: str, **changes: Any) -> Row:
     """A row that must yield a counterexample."""
-    return Row(name, replace(rules, **changes), expected, note, speed)
+    return Row(name, replace(rules, **changes), expected, note)
 
 
+# Seconds in all: checked with the tests.
 QUICK = [
-    holds("small", FULL, "no fault but a cancel at any time", budget=(0, 0, 0, 0)),
-    holds("small-tool-report", TOOLS, "tool that must not run twice, one fault of a kind", budget=(1, 0, 1, 0)),
-    holds("small-tool-zombie", TOOLS, "a live worker loses its lease", budget=(0, 1, 0, 0)),
-    holds("small-tool-rerun", TOOLS, "tool that may run again under its key", policy="rerun", budget=(1, 0, 0, 1)),
-    holds("small-hints", HINTS, "no redelivery: the ledger's deadlines alone", program="tools", budget=(1, 0, 0, 1)),
+    holds("crash", FULL, "a party dies between any two actions", budget=(1, 0, 0, 0), cancel=False),
+    holds("zombie", FULL, "a live worker loses its lease", budget=(0, 1, 0, 0), cancel=False),
+    holds("copy", FULL, "a message is published too early", budget=(0, 0, 1, 0), cancel=False),
+    holds("loss", FULL, "the broker loses a message", budget=(0, 0, 0, 1), cancel=False),
+    holds("cancel", FULL, "somebody cancels at any time", budget=(0, 0, 0, 0)),
+    holds("hints-crash", HINTS, "no late ack, no redelivery", budget=(1, 0, 0, 0)),
+    holds("tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 0, 0)),
+    holds("tool-rerun", TOOLS, "tool that may run again under its key", policy="rerun", budget=(1, 0, 0, 1)),
     holds("killer-counted", KILLER, "tool kills every worker; only results reset the count", max_tries=2),
     breaks("killer-uncounted", NEVER_ENDS, KILLER, "no count"),
     breaks("killer-count-reset", NEVER_ENDS, KILLER, "any entry resets it", max_tries=2, count_reset="any"),
@@ -138,22 +140,22 @@ QUICK = [
         budget=(0, 1, 0, 0),
     ),
 ]
+# Up to two minutes each.
 SLOW = [
-    holds("full", FULL, "lease and redelivery, cancel at any time", "slow", budget=(1, 1, 0, 0)),
-    holds("full-lossy", FULL, "extra copies and lost messages", "slow", budget=(1, 0, 1, 1), cancel=False),
-    holds("full-tool-report", TOOLS, "tool that must not run twice", "slow", budget=(1, 1, 1, 1)),
-    holds("full-tool-rerun", TOOLS, "tool that may run again", "slow", policy="rerun", budget=(1, 1, 1, 1)),
-    holds("hints", HINTS, "no late ack, no redelivery: the ledger alone", "slow", budget=(1, 1, 0, 1)),
-    holds("hints-no-cancel", HINTS, "the same, more faults", "slow", budget=(1, 1, 1, 1), cancel=False),
-    holds("trust", TRUST, "no lease: late ack, give back when fenced", "slow", budget=(1, 1, 0, 0)),
-    holds("trust-republish-too", TRUST, "nothing gained", "slow", republish=True, budget=(1, 0, 0, 0)),
-    breaks("as-written", NEVER_ENDS, AS_WRITTEN, "a fenced-out holder acknowledges", "slow", budget=(1, 1, 0, 0)),
+    holds("full", FULL, "lease and redelivery, cancel at any time", budget=(1, 1, 0, 0)),
+    holds("full-lossy", FULL, "extra copies and lost messages", budget=(1, 0, 1, 1), cancel=False),
+    holds("full-tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 1, 1)),
+    holds("full-tool-rerun", TOOLS, "tool that may run again", policy="rerun", budget=(1, 1, 1, 1)),
+    holds("hints", HINTS, "no late ack, no redelivery: the ledger alone", budget=(1, 1, 0, 1)),
+    holds("hints-no-cancel", HINTS, "the same, more faults", budget=(1, 1, 1, 1), cancel=False),
+    holds("trust", TRUST, "no lease: late ack, give back when fenced", budget=(1, 1, 0, 0)),
+    holds("trust-republish-too", TRUST, "nothing gained", republish=True, budget=(1, 0, 0, 0)),
+    breaks("as-written", NEVER_ENDS, AS_WRITTEN, "a fenced-out holder acknowledges", budget=(1, 1, 0, 0)),
     breaks(
         "report-split",
         NEVER_ENDS,
         FULL,
         "a child's end and its report are two scripts",
-        "slow",
         report="split",
         budget=(1, 0, 0, 0),
     ),
@@ -161,7 +163,6 @@ SLOW = [
         "report-split-redone",
         FULL,
         "… and a redelivered child reports again",
-        "slow",
         report="redo",
         budget=(1, 0, 0, 0),
     ),
@@ -170,7 +171,6 @@ SLOW = [
         "S6",
         FULL,
         "… into a counter, not by call id",
-        "slow",
         report="counter",
         budget=(1, 0, 0, 0),
     ),
@@ -179,16 +179,16 @@ SLOW = [
         NEVER_ENDS,
         FULL,
         "park does not create the children's ledgers",
-        "slow",
         create_children=False,
         budget=(1, 0, 0, 0),
     ),
 ]
+# Many minutes and gigabytes of memory: checked by name when the protocol changes.
 DEEP = [
-    holds("deep-full", FULL, "three kinds of faults", "deep", budget=(1, 1, 1, 0), cancel=False),
-    holds("deep-full-cancel", FULL, "zombies, copies and a cancel", "deep", budget=(0, 1, 1, 0)),
-    holds("deep-trust", TRUST, "three kinds of faults", "deep", budget=(1, 1, 1, 0), cancel=False),
-    holds("deep-trust-tool", TRUST, "two crashes", "deep", program="tools", policy="rerun", budget=(2, 1, 1, 0)),
-    holds("deep-tool", TOOLS, "two crashes, and one of each", "deep", budget=(2, 1, 1, 1)),
-    holds("deep-hints", HINTS, "two crashes, and one of each", "deep", budget=(2, 1, 1, 1)),
+    holds("deep-full", FULL, "three kinds of faults", budget=(1, 1, 1, 0), cancel=False),
+    holds("deep-full-cancel", FULL, "zombies, copies and a cancel", budget=(0, 1, 1, 0)),
+    holds("deep-trust", TRUST, "three kinds of faults", budget=(1, 1, 1, 0), cancel=False),
+    holds("deep-trust-tool", TRUST, "two crashes", program="tools", policy="rerun", budget=(2, 1, 1, 0)),
+    holds("deep-tool", TOOLS, "two crashes, and one of each", budget=(2, 1, 1, 1)),
+    holds("deep-hints", HINTS, "two crashes, and one of each", budget=(2, 1, 1, 1)),
 ]

@@ -5,23 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.protocol.model import Model
-from tests.protocol.rows import QUICK, SLOW, Row
+from tests.protocol.rows import QUICK, Row
 from tests.protocol.search import HOLDS, explore
 
 
 @pytest.mark.parametrize("row", QUICK, ids=lambda row: row.name)
 def test_row_gets_its_verdict(row: Row) -> None:
-    check(row)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("row", SLOW, ids=lambda row: row.name)
-def test_slow_row_gets_its_verdict(row: Row) -> None:
-    check(row)
-
-
-def check(row: Row) -> None:
     verdict = explore(Model(row.rules))
 
     assert verdict.text.startswith(row.expected), "\n".join([verdict.text, *verdict.trace])

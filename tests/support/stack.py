@@ -108,6 +108,7 @@ class Stack:
         self._environment = dict(environment or {})
         self.valkey = EmbeddedValkey(folder / "valkey")
         self.processes: list[Process] = []
+        self.flower_url = ""
 
     @property
     def url(self) -> str:
@@ -138,15 +139,14 @@ class Stack:
             process.wait_for_log("ready.")
         return process
 
-    def start_flower(self) -> str:
-        """Start Flower and wait until it answers; returns its URL."""
+    def start_flower(self) -> None:
+        """Start Flower and wait until it answers at `flower_url`."""
         port = _find_free_port()
         arguments = ["-A", self._app, "flower", f"--port={port}", "--address=127.0.0.1"]
         process = self.start_process("flower", arguments, {"FLOWER_UNAUTHENTICATED_API": "true"})
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(url) or not process.is_running, "Flower answers", timeout_seconds=START_SECONDS)
+        self.flower_url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _answers(self.flower_url) or not process.is_running, "Flower answers", timeout_seconds=START_SECONDS)
         assert process.is_running, f"Flower ended:\n{process.log_tail()}"
-        return url
 
     def start_process(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None) -> Process:
         """Start `celery` with these arguments."""

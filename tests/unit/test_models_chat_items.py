@@ -236,7 +236,7 @@ def test_body_carries_tools_schema_and_settings() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"hosted_tools": [{"type": "web_search"}]}, "`web_search`"), ({"prompt": {"id": "p"}}, "prompt template")],
+    [({"tools": [{"type": "web_search"}]}, "`web_search`"), ({"prompt": {"id": "p"}}, "prompt template")],
 )
 def test_what_only_the_responses_api_has_is_refused(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(UserError, match=named):

@@ -29,7 +29,7 @@ def test_empty_instructions_are_sent() -> None:
 def test_functions_and_hosted_tools_are_sent_side_by_side() -> None:
     hosted = {"type": "web_search", "user_location": None}
 
-    body = build_body(request(tools=[WEATHER], hosted_tools=[hosted]), "m")
+    body = build_body(request(tools=[WEATHER, hosted]), "m")
 
     function = {"type": "function", "name": "weather", "description": "The weather.", "strict": True}
     assert body["tools"] == [{**function, "parameters": WEATHER.parameters}, hosted]

@@ -18,7 +18,7 @@ async def test_replies_come_in_order_and_requests_are_kept() -> None:
     first, second = await model.respond(REQUEST), await model.respond(REQUEST)
 
     assert first.items == [text_message("one")]
-    assert second.items == [text_message("two"), function_call("t", {"a": 1}, call_id="call_2_2")]
+    assert second.items == [text_message("two"), function_call("t", {"a": 1}, call_id="call_guide_2_2")]
     assert model.requests == [REQUEST, REQUEST]
 
 

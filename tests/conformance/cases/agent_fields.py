@@ -4,6 +4,7 @@ import typing
 from dataclasses import dataclass
 
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from tests.conformance.case import case
 from tests.support.model_server import message, tool_call
@@ -14,7 +15,7 @@ class Report(BaseModel):
     pages: int
 
 
-class Entry(typing.TypedDict):
+class Entry(TypedDict):
     word: str
 
 
@@ -70,13 +71,10 @@ def a_prompt_template_is_passed_on(kit):
 
 @case([[message("done")]])
 def a_prompt_template_may_be_made_at_each_call(kit):
-    # The arguments differ: there, one object holds context and agent.
-    async def prompt(*given):
-        return {"id": "pmpt_1"}
+    def make(context, agent):
+        return {"id": "pmpt_1", "version": "2", "variables": {"agent": agent.name}}
 
-    if "SdkKit" in type(kit).__name__:
-        return kit.agent(prompt=lambda data: {"id": "pmpt_1"})
-    return kit.agent(prompt=lambda context, agent: {"id": "pmpt_1"})
+    return kit.agent(prompt=kit.prompt(make))
 
 
 @case([[message("done")]])

@@ -80,7 +80,7 @@ def hooks_of_called_agents_run(kit):
     return kit.agent(tools=[ask], hooks=kit.agent_hooks())
 
 
-@case([DONE])
+@case([DONE], records_hooks=True)
 def a_hook_that_fails_ends_the_run(kit):
     class Failing(kit.AgentHooks):
         async def on_start(self, context, agent):

@@ -49,6 +49,15 @@ def a_refusal_with_an_output_type_is_an_error(kit):
     return kit.agent(output_type=Report)
 
 
+MIXED = message("Here is a part.")
+MIXED["content"].append({"type": "refusal", "refusal": "The rest I must not say."})
+
+
+@case([[MIXED]])
+def a_refusal_beside_text_is_an_error(kit):
+    return kit.agent()
+
+
 @case([[SEARCH], [message("found")]])
 def hosted_tools_alone_are_another_turn(kit):
     return kit.agent(tools=[kit.web_search()])
@@ -59,9 +68,14 @@ def hosted_tools_with_a_message_are_the_answer(kit):
     return kit.agent(tools=[kit.web_search()])
 
 
-@case([[REASONING], [message("thought")]])
-def reasoning_alone_is_another_turn(kit):
+@case([[REASONING]])
+def reasoning_alone_ends_with_empty_text(kit):
     return kit.agent()
+
+
+@case([[REASONING], [message('{"title": "T"}')]])
+def reasoning_alone_with_an_output_type_is_another_turn(kit):
+    return kit.agent(output_type=Report)
 
 
 @case([[REASONING, tool_call("look")], [message("done")]])
@@ -327,6 +341,31 @@ def a_handler_answers_a_refusal(kit):
 def a_handler_answers_for_invalid_output(kit):
     handlers = {"invalid_final_output": lambda given: {"final_output": {"title": "fallback"}}}
     return kit.agent(output_type=Report, error_handlers=handlers)
+
+
+@case([[message("")]])
+def a_handler_answers_for_missing_output(kit):
+    handlers = {"invalid_final_output": lambda given: Report(title="fallback")}
+    return kit.agent(output_type=Report, error_handlers=handlers)
+
+
+@case([[tool_call("look")], []], options={"max_turns": 1})
+def a_handler_may_answer_with_a_number(kit):
+    return kit.agent(tools=[kit.tool("look")], error_handlers={"max_turns": lambda given: 42})
+
+
+@case([[tool_call("look")], []], options={"max_turns": 1})
+def a_handler_may_answer_with_nothing(kit):
+    handlers = {"max_turns": lambda given: kit.ErrorHandlerResult(final_output=None)}
+    return kit.agent(tools=[kit.tool("look")], error_handlers=handlers)
+
+
+@case([[tool_call("look")], []], options={"max_turns": 1})
+def a_handler_that_fails_ends_the_run(kit):
+    def fail(given):
+        raise KeyError("no")
+
+    return kit.agent(tools=[kit.tool("look")], error_handlers={"max_turns": fail})
 
 
 @case([[message("no JSON")]])

@@ -1,0 +1,175 @@
+"""What Flower's API shows: one row an invocation, by the agent's name, with its own end."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from celery import chain, chord
+
+from orchestrator.errors import UserError
+from tests.acceptance.conftest import APP, start_two_workers
+from tests.acceptance.shop import Shop
+from tests.support.stack import Stack, wait_until
+
+SECONDS = 20
+Row = dict[str, Any]
+
+if importlib.util.find_spec("flower") is None and not os.environ.get("CI"):
+    pytest.skip("Flower is not installed: pip install celery-orchestrator[flower]", allow_module_level=True)
+
+
+class Flower:
+    """Flower's API."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def rows(self, root_id: str) -> list[Row]:
+        """The rows of all tasks below a root, in the order in which they were received, once all have ended."""
+        return wait_until(lambda: self._ended_rows(root_id), f"all tasks of {root_id} have ended in Flower")
+
+    def _ended_rows(self, root_id: str) -> list[Row]:
+        with urlopen(f"{self._url}/api/tasks?limit=1000", timeout=10) as response:
+            rows = [row for row in json.load(response).values() if row["root_id"] == root_id]
+        is_complete = all(row["state"] in ("SUCCESS", "FAILURE") for row in rows)
+        return sorted(rows, key=lambda row: row["received"]) if is_complete else []
+
+
+@pytest.fixture(scope="module")
+def flower(stack: Stack) -> Flower:
+    return Flower(stack.flower_url)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Flower sees only what happens after its start."""
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP) as stack:
+        stack.start_flower()
+        start_two_workers(stack)
+        yield stack
+
+
+def shown(rows: list[Row], *columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row[column] for column in columns) for row in rows]
+
+
+def test_each_agent_of_a_run_has_a_row_of_its_own(shop: Shop, flower: Flower) -> None:
+    run = shop.triage.submit("Where is my parcel?")
+    run.result(SECONDS)
+
+    rows = flower.rows(run.id)
+
+    assert shown(rows, "name", "state", "uuid", "parent_id") == [
+        ("agents.triage", "SUCCESS", run.id, None),
+        ("agents.specialist", "SUCCESS", f"{run.id}.2", run.id),
+        ("agents.closer", "SUCCESS", f"{run.id}.3", f"{run.id}.2"),
+    ]
+
+
+def test_arguments_and_results_are_short_words_for_people(shop: Shop, flower: Flower) -> None:
+    run = shop.triage.submit("Where is my parcel?")
+    run.result(SECONDS)
+
+    assert shown(flower.rows(run.id), "args", "result") == [
+        ("('Where is my parcel?',)", "'handed off to specialist'"),
+        ("('handed over by triage',)", "'handed off to closer'"),
+        ("('handed over by specialist',)", "'closed(Where is my parcel?)'"),
+    ]
+
+
+def test_long_input_is_cut(shop: Shop, flower: Flower) -> None:
+    submitted, sent = shop.echo.submit("word " * 5_000), shop.echo.delay("word " * 5_000)
+    submitted.result(SECONDS)
+
+    for run_id in (submitted.id, sent.id):
+        [row] = flower.rows(run_id)
+        assert len(row["args"]) < 2_000
+        assert len(row["result"]) < 2_000
+
+
+def test_called_agents_are_children_of_the_callers_row(shop: Shop, flower: Flower) -> None:
+    run = shop.manager.submit("a")
+    run.result(SECONDS)
+
+    first, child, last = flower.rows(run.id)
+
+    assert shown([first, child, last], "name", "args", "result", "parent_id", "state") == [
+        ("agents.manager", "('a',)", "'waits for ask_expert'", None, "SUCCESS"),
+        ("agents.expert", "('a',)", "'expert(a)'", run.id, "SUCCESS"),
+        ("agents.manager", "('answers of ask_expert',)", "'manager(expert(a))'", run.id, "SUCCESS"),
+    ]
+
+
+def test_tool_on_another_queue_has_a_row(shop: Shop, flower: Flower) -> None:
+    run = shop.packer.submit("a")
+    run.result(SECONDS)
+
+    rows = flower.rows(run.id)
+
+    assert shown(rows, "name", "worker") == [
+        ("agents.packer", "main@test"),
+        ("tools.weigh", "heavy@test"),
+        ("agents.packer", "main@test"),
+    ]
+    assert rows[1]["args"] == """('{"input": "a"}',)"""
+    assert "weighed(a)" in rows[1]["result"]
+
+
+def test_failed_run_fails_in_the_row_of_the_agent_that_failed(shop: Shop, flower: Flower) -> None:
+    run = shop.late_breaker.submit("a")
+    with pytest.raises(UserError):
+        run.result(SECONDS)
+
+    rows = flower.rows(run.id)
+
+    assert shown(rows, "name", "state") == [("agents.late_breaker", "SUCCESS"), ("agents.breaker", "FAILURE")]
+    assert "no stock" in rows[1]["exception"]
+
+
+def test_members_of_a_chain_follow_each_other_under_one_root(shop: Shop, flower: Flower) -> None:
+    result = chain(shop.mark.s("a"), shop.triage.s(), shop.mark.s()).apply_async()
+    result.get(timeout=SECONDS)
+    first, run_id = result.parent.parent.id, result.parent.id
+
+    rows = flower.rows(first)
+
+    assert shown(rows, "name", "uuid", "parent_id") == [
+        ("shop.mark", first, None),
+        ("agents.triage", run_id, first),
+        ("agents.specialist", f"{run_id}.2", run_id),
+        ("agents.closer", f"{run_id}.3", f"{run_id}.2"),
+        ("shop.mark", result.id, f"{run_id}.3"),
+    ]
+
+
+def test_no_row_of_a_chord_stays_open(shop: Shop, flower: Flower) -> None:
+    result = chord([shop.triage.s("a"), shop.manager.s("b")], shop.packer.s()).apply_async()
+    result.get(timeout=SECONDS)
+
+    # Celery gives the members of a header roots of their own, and the body the one that it was called from.
+    roots = [member.id for member in result.parent.results]
+    names = [row["name"] for root in roots for row in flower.rows(root)]
+    assert {"agents.triage", "agents.closer", "agents.manager", "agents.expert"} <= set(names)
+
+
+def test_second_copy_of_a_message_leaves_the_row_as_it_is(shop: Shop, flower: Flower) -> None:
+    run = shop.late_breaker.submit("a")
+    with pytest.raises(UserError):
+        run.result(SECONDS)
+    before = flower.rows(run.id)
+
+    for step, task in ((1, "agents.late_breaker"), (2, "agents.breaker")):
+        task_id = run.id if step == 1 else f"{run.id}.{step}"
+        pointer = {"run": {"v": 1, "id": run.id, "step": step}}
+        shop.app.send_task(task, kwargs=pointer, task_id=task_id, root_id=run.id)
+    marked = [shop.mark.delay("settled") for _ in range(3)]
+    for result in marked:
+        flower.rows(result.id)
+
+    assert shown(flower.rows(run.id), "name", "state") == shown(before, "name", "state")
