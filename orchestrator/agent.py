@@ -43,6 +43,8 @@ class FunctionToolResult:
     tool: FunctionTool | AgentTool
     output: Any
     call_id: str
+    text: str = ""
+    """The output as the model is shown it."""
 
 
 @dataclass(frozen=True)

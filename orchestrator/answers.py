@@ -7,14 +7,15 @@ from typing import Any
 from orchestrator.agent_tool import AgentTool, extract_output
 from orchestrator.context import ToolContext
 from orchestrator.entries import ChildEnded, Outcome, Output
-from orchestrator.errors import restore_error
+from orchestrator.errors import LedgerError, ModelBehaviorError, restore_error
 from orchestrator.ledger.base import Ledger
 from orchestrator.models.base import Item
 from orchestrator.output_schema import output_schema_of
 from orchestrator.registry import Registry
 from orchestrator.result import RunResult, ToolInvocation
 from orchestrator.state import fold
-from orchestrator.tool import FunctionTool, ToolResult, describe_failure
+from orchestrator.tool import FunctionTool, ToolResult
+from orchestrator.tool_call import fail_call
 from orchestrator.tool_runner import to_output
 
 
@@ -30,23 +31,26 @@ async def read_answer(
 ) -> Output:
     """The call's output. Raises the child's error where the tool has no failure function."""
     outcome = ended.outcome
-    if outcome.kind != "answer":
-        result = await _read_failure(ended, tool, context)
-    elif isinstance(tool, AgentTool):
-        text = await _read_text(ended, call, tool, context, ledger, registry)
-        result = ToolResult(output=text, value=text, failed=False)
-    else:
-        result = ToolResult(**outcome.output)
-    output = to_output(call, result, keep_value=keep_value)
+    try:
+        if outcome.kind != "answer":
+            raise restore_error(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=ended.child)
+        if isinstance(tool, AgentTool):
+            text = await _read_text(ended, call, tool, context, ledger, registry)
+            output = to_output(call, ToolResult(text, text), keep_value=keep_value)
+        else:
+            output = to_output(call, ToolResult(**outcome.output), keep_value=keep_value)
+    except LedgerError:
+        raise
+    except Exception as error:
+        output = await failed_output(error, call, tool, context, keep_value=keep_value)
     return output.model_copy(update={"usage": outcome.usage, "context": outcome.context})
 
 
-async def _read_failure(ended: ChildEnded, tool: FunctionTool | AgentTool, context: ToolContext[Any]) -> ToolResult:
-    error = restore_error(ended.outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=ended.child)
-    if tool.failure_error_function is None:
-        raise error
-    text = await describe_failure(tool.failure_error_function, context, error)
-    return ToolResult(output=text, value=text, failed=True)
+async def failed_output(
+    error: Exception, call: Item, tool: FunctionTool | AgentTool, context: ToolContext[Any], *, keep_value: bool
+) -> Output:
+    """What the model is told of a call that failed. Raises where the tool has no failure function."""
+    return to_output(call, await fail_call(tool, context, error), keep_value=keep_value)
 
 
 async def _read_text(
@@ -71,9 +75,16 @@ async def _read_text(
 
 
 def typed_output(outcome: Outcome, registry: Registry) -> Any:
-    """The answer as the type that the answering agent declares; as JSON where that agent is not loaded here."""
+    """The answer as the type that the answering agent declares.
+
+    It stays JSON where that agent is not loaded here, and where it does not fit: a tool's output that ends the
+    run is not validated.
+    """
     agent = registry.agents.get(outcome.agent)
     schema = output_schema_of(agent.output_type) if agent else None
-    if schema is None or schema.is_plain_text():
+    if schema is None:
         return outcome.output
-    return schema.load(outcome.output)
+    try:
+        return schema.load(outcome.output)
+    except ModelBehaviorError:
+        return outcome.output

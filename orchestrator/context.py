@@ -42,6 +42,16 @@ class ToolContext(RunContext[C]):
     """The call's arguments, as the model wrote them."""
 
     @property
+    def tool_call_id(self) -> str:
+        """The Agents SDK's name of `call_id`."""
+        return self.call_id
+
+    @property
+    def tool_arguments(self) -> str:
+        """The Agents SDK's name of `arguments`."""
+        return self.arguments
+
+    @property
     def idempotency_key(self) -> str:
         """Stays the same however often this call is run: give it to the service that you change."""
         return f"{self.run_id}:{self.call_id}"

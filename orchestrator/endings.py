@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from orchestrator.agent import Agent
 from orchestrator.context import RunContext
 from orchestrator.entries import ContextPatch, Outcome
@@ -15,26 +17,28 @@ from orchestrator.state import RunState
 
 
 def answer_outcome(state: RunState, agent: Agent[Any], output: Any, patch: ContextPatch | None) -> Outcome:
-    """The run's answer as JSON."""
+    """The run's answer as JSON. Without an output type it is text, or whatever an error handler answered."""
     schema = output_schema_of(agent.output_type)
     result = RunResult("", output, state.history, state.new_items(), agent.name)
     return Outcome(
         kind="answer",
-        output=_as_text(output) if schema is None else schema.dump(output),
+        output=to_jsonable_python(output, fallback=str) if schema is None else schema.dump(output),
         fallback=result.text if output in ("", None) else None,
         agent=agent.name,
         usage=state.usage,
-        context=patch,
+        context=state.context_changes(patch),
     )
-
-
-def _as_text(output: Any) -> str | None:
-    return None if output is None else str(output)
 
 
 def failure_outcome(state: RunState, error: Exception, patch: ContextPatch | None = None) -> Outcome:
     """The run's failure, described."""
-    return Outcome(kind="failure", error=describe_error(error), agent=state.agent, usage=state.usage, context=patch)
+    return Outcome(
+        kind="failure",
+        error=describe_error(error),
+        agent=state.agent,
+        usage=state.usage,
+        context=state.context_changes(patch),
+    )
 
 
 def cancelled_outcome(state: RunState) -> Outcome:

@@ -35,10 +35,11 @@ class Performed:
 
     kind: Literal["ended", "handed_over", "parked", "stale"]
     note: str
-    """A few words for people: what happened."""
+    """A few words for people: what happened. Empty: nothing that another invocation does not say."""
     claim: Claim | None = None
     outcome: Outcome | None = None
     pointers: list[Pointer] = field(default_factory=list)
 
 
-STALE = Performed("stale", "nothing to do: this step is done or in other hands")
+STALE = Performed("stale", "")
+"""Nothing to say: whoever has taken the step over says what came of it."""

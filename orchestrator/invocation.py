@@ -6,28 +6,30 @@ recorded travels with the next script that is needed anyway, so a turn costs one
 
 from __future__ import annotations
 
-import inspect
 import time
-from typing import Any, assert_never, cast
+from typing import Any, assert_never
 
-from orchestrator.agent import FunctionToolResult, ToolsToFinalOutputResult, ToolUseBehavior
-from orchestrator.answers import read_answer
+from orchestrator.agent import FunctionToolResult
+from orchestrator.agent_tool import AgentTool
+from orchestrator.answers import failed_output, read_answer
 from orchestrator.children import new_child
 from orchestrator.context import RunContext, ToolContext
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.endings import answer_outcome, cancelled_outcome, failure_outcome, handled_outcome
 from orchestrator.engine import STALE, Engine, Performed
-from orchestrator.entries import Entry, Outcome, Output, Parked, Reply, Started
+from orchestrator.entries import ContextPatch, Entry, Outcome, Output, Parked, Reply, Started
 from orchestrator.errors import LedgerError, MaxTurnsExceeded, RunExpired
 from orchestrator.handover import find_destination, handoff_entry
 from orchestrator.hooks import HookCaller
 from orchestrator.interrupt import Interrupt
-from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
+from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, NewRun, Pointer
 from orchestrator.model_call import build_request, pick_model
 from orchestrator.models.base import Item
 from orchestrator.recorder import Recorder
 from orchestrator.state import fold
+from orchestrator.tool import FunctionTool
 from orchestrator.tool_runner import ToolRunner
+from orchestrator.tool_use import ask_behavior
 from orchestrator.toolbox import Toolbox, open_toolbox
 from orchestrator.turn import (
     AskChildren,
@@ -175,43 +177,48 @@ class Invocation:
             )
             if output.context:
                 self._binding.merge(output.context)
-                self._binding.take_patch()
-            self._note(output)
+            self._note(output.model_copy(update={"context": self._binding.take_patch()}))
             await self._hooks.tool_end(context, tool, output.output)
 
     async def _check_tools(self, move: CheckTools, toolbox: Toolbox) -> Performed | None:
         assert self._state.turn is not None
         outputs = self._state.turn.outputs
-        results = [
-            FunctionToolResult(tool, outputs[call["call_id"]].value, call["call_id"]) for call, tool in move.calls
-        ]
-        final = await _ask_behavior(self._agent.tool_use_behavior, self._context, results)
+        results = [_to_result(tool, outputs[call["call_id"]]) for call, tool in move.calls]
+        final = await ask_behavior(self._agent, self._context, results)
         if final.is_final_output:
             return await self._finish(final.final_output)
         await self._call_model(toolbox)
         return None
 
-    async def _park(self, move: AskChildren) -> Performed:
-        patch = self._binding.take_patch()
-        context = {**(self._state.context or {}), **(patch or {})} if self._state.context is not None else None
-        children = []
+    async def _park(self, move: AskChildren) -> Performed | None:
         for call, tool in move.calls:
             await self._hooks.tool_start(self._tool_context(call), tool)
-            children.append(
-                await new_child(
-                    self._claim,
-                    call,
-                    tool,
-                    caller=self._agent.name,
-                    context=context,
-                    options=self._state.options,
-                )
-            )
+        patch = self._binding.take_patch()
+        made = [await self._new_child(call, tool, patch) for call, tool in move.calls]
+        children = [child for child in made if child is not None]
+        if not children:
+            return None
         waits = {child.parent[1]: child.run_id for child in children if child.parent}
-        names = ", ".join(call["name"] for call, _ in move.calls)
+        names = ", ".join(call["name"] for call, _ in move.calls if call["call_id"] in waits)
         parked = Parked(waits=waits, context=patch)
         pointers = await self._recorder.park(parked, children=children, note=f"answers of {names}")
         return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
+
+    async def _new_child(
+        self, call: Item, tool: FunctionTool | AgentTool, patch: ContextPatch | None
+    ) -> NewRun | None:
+        """The run that will answer the call; `None` where the call failed at once, its arguments being wrong, say."""
+        context = None if self._state.context is None else {**self._state.context, **(patch or {})}
+        try:
+            return await new_child(
+                self._claim, call, tool, caller=self._agent.name, context=context, options=self._state.options
+            )
+        except Exception as error:
+            tool_context = self._tool_context(call)
+            output = await failed_output(error, call, tool, tool_context, keep_value=self._keeps_values)
+            self._note(output.model_copy(update={"context": patch}))
+            await self._hooks.tool_end(tool_context, tool, output.output)
+            return None
 
     async def _hand_over(self, move: HandOver) -> Performed:
         destination = await find_destination(move.handoff, self._agent.name, self._engine.registry, self._engine.ledger)
@@ -237,13 +244,14 @@ class Invocation:
 
     async def _settle_failure(self, error: Exception) -> Outcome:
         try:
-            handled = await handled_outcome(self._state, self._agent, self._context, error, self._binding.take_patch())
+            patch = self._binding.take_patch()
+            handled = await handled_outcome(self._state, self._agent, self._context, error, patch)
+            if handled is None:
+                return failure_outcome(self._state, error, patch)
+            await self._hooks.agent_end(handled.output)
+            return handled
         except Exception as second:
             return failure_outcome(self._state, second)
-        if handled is None:
-            return failure_outcome(self._state, error)
-        await self._hooks.agent_end(handled.output)
-        return handled
 
     # ---- small things -----------------------------------------------------------------------
 
@@ -267,18 +275,6 @@ class Invocation:
         )
 
 
-async def _ask_behavior(
-    behavior: ToolUseBehavior, context: RunContext[Any], results: list[FunctionToolResult]
-) -> ToolsToFinalOutputResult:
-    """Whether the tools' outputs are the answer already."""
-    going_on = ToolsToFinalOutputResult(is_final_output=False)
-    if behavior == "run_llm_again" or not results:
-        return going_on
-    if behavior == "stop_on_first_tool":
-        return ToolsToFinalOutputResult(True, results[0].output)
-    if isinstance(behavior, dict):
-        names = behavior["stop_at_tool_names"]
-        stopping = next((result for result in results if result.tool.name in names), None)
-        return ToolsToFinalOutputResult(True, stopping.output) if stopping else going_on
-    answer = cast(Any, behavior)(context, results)
-    return cast(ToolsToFinalOutputResult, await answer if inspect.isawaitable(answer) else answer)
+def _to_result(tool: FunctionTool | AgentTool, output: Output) -> FunctionToolResult:
+    text = output.output if isinstance(output.output, str) else str(output.value)
+    return FunctionToolResult(tool, output.value, output.call_id, text)

@@ -21,7 +21,7 @@ async def perform(
     """
     claim = await engine.ledger.claim(run_id, step, message_id=message_id, worker=worker, new=new)
     if claim is None:
-        return STALE
+        return await _pass_by(engine, run_id, step)
     try:
         invocation = QueuedTool(engine, claim) if claim.task.startswith("tools.") else Invocation(engine, claim)
     except OrchestratorError as error:
@@ -33,3 +33,14 @@ async def _refuse(engine: Engine, claim: Claim, error: OrchestratorError) -> Per
     """End a run that cannot even begin here: its context, say, is not of the type that the agent declares."""
     outcome, pointers = await engine.ledger.end(claim, claim.size, [], failure_outcome(fold(claim.entries), error))
     return Performed("ended", outcome.kind, claim, outcome, pointers)
+
+
+async def _pass_by(engine: Engine, run_id: str, step: int) -> Performed:
+    """Leave a step that is not ours to take.
+
+    A later step shows that this one is over, though its worker may have died before it could say so. Of the
+    current step nothing is said: it may have failed, or may fail yet.
+    """
+    summary = await engine.ledger.summary(run_id)
+    is_over = summary is not None and summary.step > step
+    return Performed("stale", "done before, by another message") if is_over else STALE

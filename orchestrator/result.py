@@ -14,8 +14,8 @@ class ToolInvocation:
     """The call that a run serves, if an agent was called as a tool."""
 
     tool_name: str
-    call_id: str
-    arguments: str
+    tool_call_id: str
+    tool_arguments: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from orchestrator.entries import (
     ChildEnded,
+    ContextPatch,
     Entry,
     HandedOff,
     Invoked,
@@ -68,6 +69,8 @@ class RunState:
     """The items of finished turns."""
     turn: Turn | None = None
     context: Any = None
+    given_context: Any = None
+    """The context that the run was given."""
     options: RunOptions = field(default_factory=RunOptions)
     invocations: int = 0
     """Times that a worker has claimed the run."""
@@ -87,7 +90,7 @@ class RunState:
         match entry:
             case RunInput():
                 self.agent, self.history = entry.agent, list(entry.items)
-                self.context, self.options = entry.context, entry.options
+                self.context, self.given_context, self.options = entry.context, entry.context, entry.options
             case Reply():
                 self._apply_reply(entry)
             case Started():
@@ -113,6 +116,12 @@ class RunState:
         """The conversation as the next model call will see it."""
         current = [*self.turn.visible_items(), *self.turn.output_items()] if self.turn else []
         return [*self.history, *self.generated, *current]
+
+    def context_changes(self, patch: ContextPatch | None = None) -> ContextPatch | None:
+        """The top-level fields that the run has changed, counting a patch that is not applied yet."""
+        given = self.given_context or {}
+        current = {**(self.context or {}), **(patch or {})}
+        return {name: value for name, value in current.items() if given.get(name, ...) != value} or None
 
     def new_items(self) -> list[Item]:
         """Everything generated so far."""

@@ -14,6 +14,7 @@ from orchestrator.errors import OrchestratorError, ToolTimeoutError, UserError
 from orchestrator.tool_output import encode_output
 
 if TYPE_CHECKING:
+    from orchestrator.agent_tool import AgentTool
     from orchestrator.tool import FunctionTool
 
 logger = logging.getLogger(__name__)
@@ -62,13 +63,13 @@ async def call_tool(tool: FunctionTool, context: ToolContext[Any], arguments: st
         # Not the tool's own TimeoutError, which is a failure like any other.
         if limit.expired():
             return await _time_out(tool, context, error)
-        return await _fail(tool, context, error)
+        return await fail_call(tool, context, error)
     except asyncio.CancelledError as error:
         if _count_cancels() > cancels:
             raise
-        return await _fail(tool, context, ToolCancelled(str(error) or "Tool execution cancelled."))
+        return await fail_call(tool, context, ToolCancelled(str(error) or "Tool execution cancelled."))
     except Exception as error:
-        return await _fail(tool, context, error)
+        return await fail_call(tool, context, error)
 
 
 async def describe_failure(function: FailureFunction, context: ToolContext[Any], error: Exception) -> str:
@@ -77,7 +78,8 @@ async def describe_failure(function: FailureFunction, context: ToolContext[Any],
     return await text if inspect.isawaitable(text) else text
 
 
-async def _fail(tool: FunctionTool, context: ToolContext[Any], error: Exception) -> ToolResult:
+async def fail_call(tool: FunctionTool | AgentTool, context: ToolContext[Any], error: Exception) -> ToolResult:
+    """What the tool's failure function says about an error. Raises, as `call_tool` does, where it has none."""
     function = tool.failure_error_function
     if function is None and isinstance(error, ToolCancelled):
         function = default_tool_error_function
@@ -101,7 +103,7 @@ async def _time_out(tool: FunctionTool, context: ToolContext[Any], cause: Timeou
 
 
 async def _tell(
-    tool: FunctionTool, context: ToolContext[Any], function: FailureFunction, error: Exception
+    tool: FunctionTool | AgentTool, context: ToolContext[Any], function: FailureFunction, error: Exception
 ) -> ToolResult:
     try:
         text = await describe_failure(function, context, error)
@@ -110,7 +112,7 @@ async def _tell(
         _end_run(tool, context, second_error)
 
 
-def _end_run(tool: FunctionTool, context: ToolContext[Any], error: Exception) -> NoReturn:
+def _end_run(tool: FunctionTool | AgentTool, context: ToolContext[Any], error: Exception) -> NoReturn:
     if isinstance(error, OrchestratorError):
         raise error
     raise UserError(f"Error running tool {tool.name}: {error}", run_id=context.run_id, tool_name=tool.name) from error

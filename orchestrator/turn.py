@@ -15,7 +15,7 @@ from orchestrator.handoff import Handoff
 from orchestrator.models.base import Item
 from orchestrator.output_schema import output_schema_of
 from orchestrator.result import message_refusal, message_text
-from orchestrator.state import RunState, Turn, call_payload
+from orchestrator.state import RunState, Turn, call_payload, is_call
 from orchestrator.tool import FunctionTool
 from orchestrator.toolbox import Toolbox
 
@@ -95,8 +95,6 @@ def decide(state: RunState, agent: Agent[Any], toolbox: Toolbox) -> Move:
         return HandOver(handoff_calls[0], toolbox.handoffs[handoff_calls[0]["name"]], handoff_calls[1:])
     if turn.function_calls():
         return CheckTools(tool_calls)
-    if turn.replayed:
-        return CallModel()
     return _conclude(turn, agent)
 
 
@@ -169,19 +167,18 @@ def _describe_unknown(name: str, toolbox: Toolbox, agent: Agent[Any]) -> str:
 
 def _conclude(turn: Turn, agent: Agent[Any]) -> Move:
     messages = [item for item in turn.reply.items if item.get("type", "message") == "message"]
-    if turn.reply.items and not messages:
-        return CallModel()  # reasoning or hosted tools alone: the model has more to say
+    if not messages and any(is_call(item) for item in turn.reply.items):
+        return CallModel()  # hosted tools, or calls that were settled before: the model has more to say
     text = message_text(messages[-1]) if messages else None
-    refusal = message_refusal(messages[-1]) if messages else None
-    if refusal is not None and not text:
+    if refusal := message_refusal(messages[-1]) if messages else None:
         raise ModelRefusalError(f"The model of agent `{agent.name}` refused: {refusal}", refusal=refusal)
     schema = output_schema_of(agent.output_type)
     if schema is None or schema.is_plain_text():
         return Finish(text or "")
-    if not text:
+    if not text and "invalid_final_output" not in agent.error_handlers:
         return CallModel()
     try:
-        return Finish(schema.validate_json(text))
+        return Finish(schema.validate_json(text or ""))
     except ModelBehaviorError as error:
         raise InvalidFinalOutput(
             f"The final output of agent `{agent.name}` is no valid {schema.name()}. {error.message}"

@@ -81,7 +81,7 @@ class InvocationTask(Task):  # type: ignore[misc]
 
     def _close_row(self, performed: Performed, runtime: float) -> None:
         """Tell Flower what came of this invocation. Celery itself says nothing of ignored tasks."""
-        if self.orchestrator.sends_events:
+        if performed.note and self.orchestrator.sends_events:
             self.send_event("task-succeeded", retry=False, result=repr(performed.note), runtime=runtime)
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.apps import LoadedApp, load_app
+from orchestrator.cli.console import say_aside
 from orchestrator.cli.exits import CommandError
 from orchestrator.cli.statefile import StackState, StateFolder
 from orchestrator.ledger.base import AgentRecord
@@ -40,6 +41,8 @@ class Session:
         """The app. Raises `CommandError`."""
         if self.stack is not None:
             self.use_server(self.stack.redis_url)
+        elif not self.given_url and (state := self.folder.read()):
+            say_aside(f"The `orchestrator up` of this folder (pid {state.keeper.pid}) was killed. Start it again.", "yellow")
         return load_app(self.app or (self.stack.app if self.stack else None))
 
     def use_server(self, url: str) -> None:

@@ -34,6 +34,8 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     """`max_turns` and fields of `RunOptions`."""
     records_hooks: bool = False
+    differs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Deliberate differences: a field of the outcome, ours and theirs. `docs/differences.md` has the reasons."""
     is_parallel: bool = False
     """Effects, and requests of one model, happen side by side: their order is not compared."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -153,12 +154,14 @@ class EngineKit(Kit):
 def _recording(base: Any, kind: str, recorder_of: Any) -> Any:
     """Hooks of class `base`, all of whose methods record who was called with what."""
 
-    def hook(method: str) -> Any:
-        async def call(self: Any, **given: Any) -> None:
-            subject = given.get("agent") or given["from_agent"]
-            record = recorder_of(subject)
+    def hook(method: Any) -> Any:
+        signature = inspect.signature(method)
+
+        async def call(*args: Any, **kwargs: Any) -> None:
+            _, _, *given = signature.bind(*args, **kwargs).arguments.items()  # without self and the context
+            record = recorder_of(given[0][1])
             if record is not None:
-                record(kind, method, {name: _short(value) for name, value in given.items() if name != "context"})
+                record(kind, method.__name__, {name: _short(value) for name, value in given})
 
         return call
 
@@ -167,7 +170,7 @@ def _recording(base: Any, kind: str, recorder_of: Any) -> Any:
 
     for name in dir(Recording):
         if name.startswith("on_"):
-            setattr(Recording, name, hook(name))
+            setattr(Recording, name, hook(getattr(Recording, name)))
     return Recording()
 
 

@@ -19,4 +19,7 @@ async def test_engine_does_what_the_agents_sdk_does(name: str, sides: Sides) -> 
     theirs = await run_sdk(case, sides.sdk_server, sides.sdk_records)
     ours = await run_engine(case, sides.agents[name], sides.engine_server, sides.settings, sides.engine_records)
 
-    assert normalise(ours, case) == normalise(theirs, case)
+    our_fields, their_fields = normalise(ours, case), normalise(theirs, case)
+    found = {name: (our_fields.pop(name), their_fields.pop(name)) for name in case.differs}
+    assert our_fields == their_fields
+    assert found == case.differs
