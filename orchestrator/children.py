@@ -9,8 +9,9 @@ from typing import Any
 
 from orchestrator.agent_tool import AgentTool
 from orchestrator.entries import EntryBase, RunInput, RunOptions, ToolCall
-from orchestrator.ledger.base import Claim, NewRun, child_id, root_of, task_id
+from orchestrator.ledger.base import Claim, NewRun
 from orchestrator.models.base import Item
+from orchestrator.run_ids import child_id, root_of, task_id
 from orchestrator.tool import FunctionTool
 
 NOTE_LENGTH = 120

@@ -40,9 +40,7 @@ async def find_destination(handoff: Handoff, source: str, registry: Registry, le
     raise not_loaded(f"Agent `{source}` hands off to `{name}`", name, records, known=registry.agents)
 
 
-def not_loaded(
-    story: str, name: str, records: Sequence[AgentRecord], *, known: Iterable[str] = ()
-) -> AgentNotLoaded:
+def not_loaded(story: str, name: str, records: Sequence[AgentRecord], *, known: Iterable[str] = ()) -> AgentNotLoaded:
     """The error for an agent that no live worker has, beginning with the story; it names the module if one had it."""
     loaded = {record.task: record for record in records}
     gone = loaded.get(f"agents.{name}")

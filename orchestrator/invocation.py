@@ -204,9 +204,7 @@ class Invocation:
         pointers = await self._recorder.park(parked, children=children, note=f"answers of {names}")
         return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
 
-    async def _new_child(
-        self, call: Item, tool: FunctionTool | AgentTool, patch: ContextPatch | None
-    ) -> NewRun | None:
+    async def _new_child(self, call: Item, tool: FunctionTool | AgentTool, patch: ContextPatch | None) -> NewRun | None:
         """The run that will answer the call; `None` where the call failed at once, its arguments being wrong, say."""
         context = None if self._state.context is None else {**self._state.context, **(patch or {})}
         try:

@@ -6,7 +6,8 @@ from celery import Celery
 
 from orchestrator.celery.continuation import write_continuation
 from orchestrator.celery.message import write_step
-from orchestrator.ledger.base import Pointer, task_id
+from orchestrator.ledger.base import Pointer
+from orchestrator.run_ids import task_id
 
 
 class CeleryPublisher:

@@ -19,7 +19,7 @@ from orchestrator.entries import (
     Started,
 )
 from orchestrator.events import Event
-from orchestrator.ledger.base import task_id
+from orchestrator.run_ids import task_id
 from orchestrator.usage import Usage
 
 RunState = Literal["queued", "running", "parked", "answered", "failed", "cancelled"]

@@ -7,7 +7,6 @@ connection: it then reports what its first execution did, or raises `Fenced`.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -212,6 +211,12 @@ class Ledger(ABC):
         """
 
     @abstractmethod
+    async def release(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, usage: Usage | None = None
+    ) -> list[Pointer]:
+        """Give the step back undone: it is queued again, and this claim does not count towards poison."""
+
+    @abstractmethod
     async def end(
         self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
     ) -> tuple[Outcome, list[Pointer]]:
@@ -279,19 +284,3 @@ class Ledger(ABC):
     @abstractmethod
     async def close_connections(self) -> None:
         """Let go of the server."""
-
-
-def root_of(run_id: str) -> str:
-    """The id of the run at the top of the tree: children are named `<root>:<digest>`."""
-    return run_id.split(":", 1)[0]
-
-
-def child_id(parent: str, call_id: str) -> str:
-    """The deterministic id of the run that serves a parent's call."""
-    digest = hashlib.sha256(f"{parent} {call_id}".encode()).hexdigest()[:12]
-    return f"{root_of(parent)}:{digest}"
-
-
-def task_id(run_id: str, step: int) -> str:
-    """The Celery task id of a run's step: the run's own id, then `<run id>.2`, `.3` …"""
-    return run_id if step == 1 else f"{run_id}.{step}"

@@ -138,6 +138,20 @@ class MemoryLedger(Ledger):
             pointers.append(self._runs.wake(run))
         return pointers
 
+    async def release(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, usage: Usage | None = None
+    ) -> list[Pointer]:
+        run = self._runs.find(claim.run_id)
+        if run and run.status == "queued" and (run.step, run.fence) == (claim.step, claim.fence):
+            return pointers_to(run)  # released before
+        run = self._runs.find_held(claim)
+        if run.outcome:
+            raise refusals.ended(run.run_id)
+        _check_size(run, at)
+        run.tries = max(0, run.tries - 1)
+        self._runs.record(run, read_entries(entries, usage=usage))
+        return [self._runs.queue(run)]
+
     async def end(
         self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
     ) -> tuple[Outcome, list[Pointer]]:

@@ -118,6 +118,13 @@ class RedisLedger(Ledger):
         outcome, rows = await self._scripts.call("park", arguments, texts, run_id=claim.run_id)
         return _raise_if_ended(outcome, codec.read_pointers(rows))
 
+    async def release(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, usage: Usage | None = None
+    ) -> list[Pointer]:
+        arguments = codec.write_arguments(claim, at, read_entries(entries, usage=usage))
+        texts = [dump_entry(entry) for entry in entries]
+        return codec.read_pointers(await self._scripts.call("release", arguments, texts, run_id=claim.run_id))
+
     async def end(
         self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
     ) -> tuple[Outcome, list[Pointer]]:

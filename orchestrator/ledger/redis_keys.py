@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import UserError
-from orchestrator.ledger.base import root_of
+from orchestrator.run_ids import root_of
 
 
 class RedisKeys:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from orchestrator.entries import ChildEnded, HandedOff, Outcome, Output, Parked, Reply, RunInput, Started
-from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer, child_id
+from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
+from orchestrator.run_ids import child_id
 
 ANSWER = Outcome(kind="answer", output="done", agent="triage")
 

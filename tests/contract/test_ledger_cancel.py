@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.entries import HandedOff, Outcome, Parked
-from orchestrator.ledger.base import CancelledMeanwhile, Fenced, Ledger, Pointer, child_id
+from orchestrator.ledger.base import CancelledMeanwhile, Fenced, Ledger, Pointer
+from orchestrator.run_ids import child_id
 from orchestrator.usage import Usage
 from tests.contract.steps import (
     ANSWER,

@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.entries import ChildEnded, Outcome, Output
 from orchestrator.errors import RunConflict
-from orchestrator.ledger.base import Ledger, LedgerSettings, Pointer, child_id
+from orchestrator.ledger.base import Ledger, LedgerSettings, Pointer
+from orchestrator.run_ids import child_id
 from tests.contract.conftest import MakeLedger
 from tests.contract.steps import (
     ANSWER,
