@@ -12,6 +12,7 @@ from orchestrator.ledger.base import Claim, Ledger, Pointer
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.settings import Settings
+from orchestrator.shutdown import Shutdown
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Engine:
     registry: Registry
     settings: Settings
     renewer: Renewer
+    shutdown: Shutdown = field(default_factory=Shutdown)
     run_hooks: Sequence[RunHooks] = ()
 
 
@@ -29,11 +31,12 @@ class Engine:
 class Performed:
     """What an invocation came to. Its pointers must be published, whatever the kind.
 
-    `ended`: deliver the outcome, then close. `handed_over` and `parked`: nothing to deliver.
+    `ended`: deliver the outcome, then close. `handed_over`, `parked` and `released` (given back because the
+    process stops): nothing to deliver.
     `stale`: another message has done, or is doing, this step.
     """
 
-    kind: Literal["ended", "handed_over", "parked", "stale"]
+    kind: Literal["ended", "handed_over", "parked", "released", "stale"]
     note: str
     """A few words for people: what happened. Empty: nothing that another invocation does not say."""
     claim: Claim | None = None

@@ -46,7 +46,7 @@ async def arun_inline(
     registry = Registry()
     registry.add([agent])
     ledger = MemoryLedger(LedgerSettings())
-    engine = Engine(ledger, registry, settings, Renewer(ledger), hooks)
+    engine = Engine(ledger, registry, settings, Renewer(ledger), run_hooks=hooks)
     run_id = str(uuid.uuid4())
     new = new_run(
         agent, input, run_id=run_id, settings=settings, context=context, max_turns=max_turns, run_options=run_options

@@ -1,4 +1,4 @@
-"""Stops work in the middle when its run is cancelled or taken over."""
+"""Stops work in the middle when its run is cancelled or taken over, or its process ends."""
 
 from __future__ import annotations
 
@@ -17,17 +17,26 @@ class Interrupt:
     def __init__(self, *, cancelled: bool) -> None:
         self.cancelled = cancelled
         self._fenced = False
+        self._given_up = False
         self._work: asyncio.Task[Any] | None = None
 
     def hear(self, news: Renewal) -> None:
         """Take in what a renewal answered, and stop the work that is going on."""
         self.cancelled = self.cancelled or news == "cancel"
         self._fenced = self._fenced or news == "fenced"
+        self._stop_work()
+
+    def give_up(self) -> None:
+        """Stop the work that is going on: the process has no more time for it."""
+        self._given_up = True
+        self._stop_work()
+
+    def _stop_work(self) -> None:
         if self._work is not None:
             self._work.cancel()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do the work; `None` if the run was cancelled meanwhile. Raises `Fenced` if it was taken over."""
+        """Do the work; `None` if it was stopped before its end. Raises `Fenced` if the run was taken over."""
         task: asyncio.Task[T] = asyncio.ensure_future(work)
         self._work = task
         try:
@@ -35,7 +44,7 @@ class Interrupt:
         except asyncio.CancelledError:
             if self._fenced:
                 raise Fenced from None
-            if self.cancelled and task.cancelled():
+            if (self.cancelled or self._given_up) and task.cancelled():
                 return None
             task.cancel()  # the whole process is asked to stop, not this run
             raise

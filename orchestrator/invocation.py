@@ -65,7 +65,10 @@ class Invocation:
         """Move the run on as far as it goes. Raises `LedgerError` where the ledger cannot be reached."""
         if self._claim.outcome is not None:
             return self._ended(self._claim.outcome, [])
-        with self._engine.renewer.holding(self._claim, self._interrupt.hear):
+        with (
+            self._engine.renewer.holding(self._claim, self._interrupt.hear),
+            self._engine.shutdown.interrupting(self._interrupt.give_up),
+        ):
             try:
                 return await self._advance()
             except Fenced:
@@ -77,6 +80,9 @@ class Invocation:
         while True:
             if self._interrupt.cancelled:
                 return await self._end(cancelled_outcome(self._state))
+            if self._engine.shutdown.is_stopping:
+                pointers = await self._recorder.release()
+                return Performed("released", "given back: this worker stops", self._claim, pointers=pointers)
             try:
                 performed = await self._interrupt.run(self._step())
             except (LedgerError, Fenced, CancelledMeanwhile):
@@ -143,8 +149,7 @@ class Invocation:
             raise RunExpired("No worker had begun the run by the time given as `expires`.")
 
     async def _run_tools(self, move: RunTools) -> None:
-        for call in move.unknown:
-            text = f"Tool '{call['name']}' not found."
+        for call, text in move.refused:
             self._note(Output(call_id=call["call_id"], tool=call["name"], output=text, failed=True))
         for call, _ in move.calls:
             self._note(Started(call_id=call["call_id"], tool=call["name"]))

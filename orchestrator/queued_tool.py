@@ -14,6 +14,7 @@ from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.state import fold
 from orchestrator.tool import call_tool
+from orchestrator.turn import UNKNOWN_OUTCOME
 
 
 class QueuedTool:
@@ -50,6 +51,8 @@ class QueuedTool:
     async def _call(self) -> Outcome | None:
         call = _served_call(self._claim)
         tool = self._engine.registry.tool(call.tool_name)
+        if tool.on_interrupt == "report" and any(isinstance(entry, Started) for entry in self._claim.entries):
+            return Outcome(kind="answer", output={"output": UNKNOWN_OUTCOME, "value": UNKNOWN_OUTCOME, "failed": True})
         started = Started(call_id=call.call_id, tool=call.tool_name)
         if self._interrupt.cancelled or await self._engine.ledger.append(self._claim, self._size, [started]):
             return None

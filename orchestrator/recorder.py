@@ -52,6 +52,11 @@ class Recorder:
             self._claim, self._size, entries, children=children, note=note, usage=self._state.usage
         )
 
+    async def release(self) -> list[Pointer]:
+        """Commit what is noted, and that somebody else may go on with this step."""
+        async with self._writing:
+            return await self._ledger.release(self._claim, self._size, self._unwritten, usage=self._state.usage)
+
     async def end(self, outcome: Outcome) -> tuple[Outcome, list[Pointer]]:
         """Commit what is noted, and the outcome; returns the outcome that counts, and the parent's pointer."""
         async with self._writing:

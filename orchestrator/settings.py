@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=5.0, gt=0)
     retention_seconds: float = Field(default=86_400.0, gt=0)
     max_tries: int = Field(default=5, ge=1)
+    shutdown_grace_seconds: float = Field(default=20.0, ge=0)
+    """How long a worker that is told to stop lets turns go on before it gives their runs back."""
     max_input_bytes: int = Field(default=4_194_304, ge=1)
     """Largest input, and largest context, of one run as JSON."""
 

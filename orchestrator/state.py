@@ -31,6 +31,8 @@ class Turn:
     reply: Reply
     outputs: dict[str, Output] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
+    interrupted: set[str] = field(default_factory=set)
+    """Calls that an earlier invocation started, and of whose end nothing is known."""
     ended_children: dict[str, ChildEnded] = field(default_factory=dict)
     replayed: frozenset[str] = frozenset()
     """Call ids of this reply that were settled in an earlier turn: not run again, not shown again."""
@@ -96,6 +98,7 @@ class RunState:
             case Started():
                 if self.turn:
                     self.turn.started.add(entry.call_id)
+                    self.turn.interrupted.discard(entry.call_id)
             case Output():
                 self._apply_output(entry)
             case ChildEnded():
@@ -109,6 +112,8 @@ class RunState:
                 self._apply_outcome(entry)
             case Invoked():
                 self.invocations += 1
+                if self.turn:
+                    self.turn.interrupted = self.turn.started - self.turn.outputs.keys()
             case _:
                 assert_never(entry)
 

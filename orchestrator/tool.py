@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 TimeoutBehavior = Literal["error_as_result", "raise_exception"]
+OnInterrupt = Literal["rerun", "report"]
 
 
 @dataclass(eq=False)
@@ -79,6 +80,9 @@ class FunctionTool:
     """What the model is told about a timeout, in place of a standard sentence."""
     queue: str | None = None
     """The Celery queue on which the tool runs as a task of its own; `None`: in the agent's task."""
+    on_interrupt: OnInterrupt = "rerun"
+    """What becomes of a call whose worker died in the middle: run again under the same idempotency key, or the
+    model is told that the outcome is unknown, and the tool never starts twice."""
     output_format: OutputFormat = "str"
     """How values become text for the model: `str()` as in the Agents SDK, or JSON."""
     context_type: Any = None
@@ -111,6 +115,7 @@ class ToolOptions(TypedDict, total=False):
     timeout_behavior: TimeoutBehavior
     timeout_error_function: FailureFunction | None
     queue: str | None
+    on_interrupt: OnInterrupt
     output_format: OutputFormat
 
 
@@ -159,6 +164,7 @@ def _make_tool(function: Callable[..., Any], options: ToolOptions) -> FunctionTo
         timeout_behavior=options.get("timeout_behavior", "error_as_result"),
         timeout_error_function=options.get("timeout_error_function"),
         queue=options.get("queue"),
+        on_interrupt=options.get("on_interrupt", "rerun"),
         output_format=options.get("output_format", "str"),
         context_type=schema.context_type,
     )
@@ -188,6 +194,8 @@ def _call_in_thread(function: Callable[..., Any], args: list[Any], kwargs: dict[
 
 
 def _check_timeout(tool: FunctionTool) -> None:
+    if tool.on_interrupt not in ("rerun", "report"):
+        raise UserError(f"on_interrupt of tool `{tool.name}` must be 'rerun' or 'report', not {tool.on_interrupt!r}.")
     seconds = tool.timeout_seconds
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if seconds is not None and not (is_number and 0 < seconds < math.inf):

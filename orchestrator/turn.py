@@ -19,6 +19,9 @@ from orchestrator.state import RunState, Turn, call_payload, is_call
 from orchestrator.tool import FunctionTool
 from orchestrator.toolbox import Toolbox
 
+UNKNOWN_OUTCOME = (
+    "The outcome of this call is unknown: its worker was lost. It may have taken effect. Do not repeat it."
+)
 IGNORED_HANDOFF = "Multiple handoffs detected, ignoring this one."
 _LOCAL_EXECUTORS = {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "custom_tool_call"}
 
@@ -33,8 +36,8 @@ class RunTools:
     """Run these calls in this process, side by side."""
 
     calls: Sequence[tuple[Item, FunctionTool]]
-    unknown: Sequence[Item] = ()
-    """Calls of tools that do not exist, to be answered with an error."""
+    refused: Sequence[tuple[Item, str]] = ()
+    """Calls that are answered without running anything, with the answer."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +106,21 @@ def _next_work(
 ) -> Move | None:
     """The open calls: those of this process first, since children report only to a parked run."""
     local, remote, answered = [], [], []
+    refused = [(call, f"Tool '{call['name']}' not found.") for call in unknown if call["call_id"] not in turn.outputs]
     for call, tool in calls:
         if call["call_id"] in turn.outputs:
             continue
         if ended := turn.ended_children.get(call["call_id"]):
             answered.append((ended, call, tool))
         elif isinstance(tool, FunctionTool) and tool.queue is None:
-            local.append((call, tool))
+            if call["call_id"] in turn.interrupted and tool.on_interrupt == "report":
+                refused.append((call, UNKNOWN_OUTCOME))
+            else:
+                local.append((call, tool))
         else:
             remote.append((call, tool))
-    unanswered = [call for call in unknown if call["call_id"] not in turn.outputs]
-    if local or unanswered:
-        return RunTools(local, unanswered)
+    if local or refused:
+        return RunTools(local, refused)
     if remote:
         return AskChildren(remote)
     return TakeAnswers(answered) if answered else None

@@ -91,7 +91,7 @@ class Orchestrator:
             ledger = RedisLedger(
                 self.ledger_url, namespace=self.settings.namespace, settings=ledger_settings(self.settings)
             )
-            self._engine = Engine(ledger, self.registry, self.settings, Renewer(ledger), self._hooks)
+            self._engine = Engine(ledger, self.registry, self.settings, Renewer(ledger), run_hooks=self._hooks)
             self._engine_pid = os.getpid()
         return self._engine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,18 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
             self._keeper.stop()
 
     app.steps["worker"].add(KeeperStep)
+    signals.worker_shutting_down.connect(_stop_soon(orchestrator), weak=False)
     signals.worker_process_shutdown.connect(_close_resources, weak=False)
     signals.worker_shutdown.connect(_close_resources, weak=False)
+
+
+def _stop_soon(orchestrator: Orchestrator) -> Callable[..., None]:
+    def stop(**kwargs: Any) -> None:
+        shutdown, grace = orchestrator.engine.shutdown, orchestrator.settings.shutdown_grace_seconds
+        background.loop.call_soon_threadsafe(shutdown.begin)
+        background.loop.call_soon_threadsafe(background.loop.call_later, grace, shutdown.hurry)
+
+    return stop
 
 
 def _close_resources(**kwargs: Any) -> None:

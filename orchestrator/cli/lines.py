@@ -37,21 +37,22 @@ def describe_event(event: Event, run: RunNode) -> str:
     entry = event.entry
     match entry:
         case RunInput():
-            called = f"called by {entry.call.agent} with {format_arguments(entry.call.arguments)}" if entry.call else ""
+            call = entry.call
+            called = f"called by {call.agent} as {call.tool_name}({format_arguments(call.arguments)})" if call else ""
             return called or f"input: {clip(text_of(entry.items))}"
         case Invoked():
             return f"step {entry.step} on {entry.worker}"
         case Reply():
             return _describe_turn(run)
         case Started():
-            call = run.calls.get(entry.call_id)
-            return f"runs {entry.tool}({format_arguments(call.arguments)})" if call else f"runs {entry.tool}"
+            started = run.calls.get(entry.call_id)
+            return f"runs {entry.tool}({format_arguments(started.arguments)})" if started else f"runs {entry.tool}"
         case Output():
             outcome = "failed" if entry.failed else "returned"
             return f"{entry.tool} {outcome}{_duration(run.calls.get(entry.call_id))}: {clip(entry.output)}"
         case ChildEnded():
-            call = run.calls.get(entry.call_id)
-            return f"{call.tool if call else entry.child} ended: {entry.outcome.kind}"
+            served = run.calls.get(entry.call_id)
+            return f"{served.tool if served else entry.child} ended: {entry.outcome.kind}"
         case HandedOff():
             return f"hands over to {entry.target}"
         case Parked():

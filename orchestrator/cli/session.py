@@ -42,7 +42,9 @@ class Session:
         if self.stack is not None:
             self.use_server(self.stack.redis_url)
         elif not self.given_url and (state := self.folder.read()):
-            say_aside(f"The `orchestrator up` of this folder (pid {state.keeper.pid}) was killed. Start it again.", "yellow")
+            say_aside(
+                f"The `orchestrator up` of this folder (pid {state.keeper.pid}) was killed. Start it again.", "yellow"
+            )
         return load_app(self.app or (self.stack.app if self.stack else None))
 
     def use_server(self, url: str) -> None:
