@@ -57,7 +57,7 @@ async def handled_outcome(
     handler = find_handler(agent.error_handlers, error)
     if handler is None:
         return None
-    given = RunErrorHandlerInput(error, context, state.model_input(), agent.name)  # type: ignore[arg-type]
+    given = RunErrorHandlerInput(error, context, state.conversation(), agent.name)  # type: ignore[arg-type]
     result = await ask_handler(handler, given)
     if result is None:
         return None

@@ -72,7 +72,7 @@ async def handoff_entry(
 async def _filter(
     handoff: Handoff, state: RunState, outputs: Sequence[Item], context: RunContext[Any]
 ) -> tuple[list[list[int] | Item], int]:
-    before = [*state.model_input(), *outputs]
+    before = [*state.conversation(), *outputs]
     history, generated = tuple(state.history), tuple(state.generated)
     new = tuple(before[len(history) + len(generated) :])
     filtered = await handoff.filter(HandoffInputData(history, generated, new, context))

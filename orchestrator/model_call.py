@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.agent import Agent
 from orchestrator.context import RunContext
+from orchestrator.conversation import to_model_input
 from orchestrator.entries import RunOptions
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Model, ModelRequest, OutputFormat
@@ -30,7 +31,7 @@ async def build_request(
     """The next model call's request. Instructions and prompt are evaluated anew each time."""
     return ModelRequest(
         instructions=await agent.get_system_prompt(context),
-        input=state.model_input(),
+        input=to_model_input(state.history, state.new_items()),
         tools=toolbox.specs,
         output_format=_output_format(agent),
         settings=_settings(agent, state, model),

@@ -117,8 +117,8 @@ class RunState:
             case _:
                 assert_never(entry)
 
-    def model_input(self) -> list[Item]:
-        """The conversation as the next model call will see it."""
+    def conversation(self) -> list[Item]:
+        """Everything given and generated so far, in order."""
         current = [*self.turn.visible_items(), *self.turn.output_items()] if self.turn else []
         return [*self.history, *self.generated, *current]
 
@@ -130,7 +130,7 @@ class RunState:
 
     def new_items(self) -> list[Item]:
         """Everything generated so far."""
-        return self.model_input()[len(self.history) :]
+        return self.conversation()[len(self.history) :]
 
     def _apply_reply(self, reply: Reply) -> None:
         self._finish_turn()

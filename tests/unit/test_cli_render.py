@@ -96,7 +96,7 @@ def test_lines_tell_the_story_in_order() -> None:
         'refunds: runs find_order(order="A1")',
         "refunds: find_order returned after 0.20 s: charger, 39 EUR",
         "refunds: waits for ask_policy, holding no worker",
-        "  policy: called by refunds with ",
+        "  policy: called by refunds as ask_policy()",
         "  policy: step 1 on llm1@host",
         "  policy: turn 1, rehearsal, 10 tokens, 0.10 s: says: allowed",
         "  policy: answered after 0.30 s: allowed",
@@ -128,7 +128,9 @@ def test_the_board_of_a_demo_tells_what_each_run_does() -> None:
         tree.apply(event)
 
     assert describe_now(tree.root) == "waits for ask_policy; policy asks the model"
-    assert "waits for ask_policy; policy asks the model" in draw(DemoBoard({RUN: "refund"}, {RUN: tree}).render(1_002.0))
+    assert "waits for ask_policy; policy asks the model" in draw(
+        DemoBoard({RUN: "refund"}, {RUN: tree}).render(1_002.0)
+    )
 
 
 @pytest.mark.parametrize(
