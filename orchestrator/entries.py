@@ -142,11 +142,15 @@ class HandedOff(EntryBase):
 
 
 class Parked(EntryBase):
-    """The run waits, without slot or message, for its children."""
+    """The run waits, without slot or message: for its children, or to call an unavailable model again."""
 
     type: Literal["parked"] = "parked"
-    waits: dict[str, str]
+    waits: dict[str, str] = {}
     """Call id to child run id."""
+    until: float | None = None
+    """Unix time at which the run goes on, if it waits for that."""
+    error: dict[str, Any] | None = None
+    """`errors.describe_error` of the model call that failed."""
     context: ContextPatch | None = None
 
 

@@ -25,6 +25,8 @@ from orchestrator.settings import Settings, load_settings
 from orchestrator.state import fold
 from orchestrator.submission import new_run
 
+POLL_SECONDS = 0.05
+
 
 def run_inline(agent: Agent[Any], input: Any, **options: Any) -> RunResult:
     """Run the agent here and wait: handoffs and called agents included. Options as for `arun_inline`."""
@@ -53,17 +55,26 @@ async def arun_inline(
     )
     pointer = await ledger.start(new)
     assert pointer is not None
-    await _drive(engine, [pointer])
+    await _drive(engine, run_id, [pointer])
     return await _result(engine, run_id)
 
 
-async def _drive(engine: Engine, pointers: Sequence[Pointer]) -> None:
+async def _drive(engine: Engine, run_id: str, pointers: Sequence[Pointer]) -> None:
     """Perform what is queued, side by side, until nothing is."""
     going = {asyncio.ensure_future(_perform(engine, pointer)) for pointer in pointers}
     while going:
         finished, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-        for task in finished:
-            going |= {asyncio.ensure_future(_perform(engine, pointer)) for pointer in task.result().pointers}
+        queued = [pointer for task in finished for pointer in task.result().pointers]
+        while not going and not queued and await _is_parked(engine, run_id):
+            await asyncio.sleep(POLL_SECONDS)
+            queued = await engine.ledger.reconcile(1)
+        going |= {asyncio.ensure_future(_perform(engine, pointer)) for pointer in queued}
+
+
+async def _is_parked(engine: Engine, run_id: str) -> bool:
+    """Whether the run waits for a time, such as that of its next attempt to call the model."""
+    summary = await engine.ledger.summary(run_id)
+    return summary is not None and summary.status == "parked"
 
 
 async def _perform(engine: Engine, pointer: Pointer) -> Performed:

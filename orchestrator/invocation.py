@@ -18,12 +18,13 @@ from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.endings import answer_outcome, cancelled_outcome, failure_outcome, handled_outcome
 from orchestrator.engine import STALE, Engine, Performed
 from orchestrator.entries import ContextPatch, Entry, Outcome, Output, Parked, Reply, Started
-from orchestrator.errors import LedgerError, MaxTurnsExceeded, RunExpired
+from orchestrator.errors import LedgerError, MaxTurnsExceeded, ModelUnavailable, RunExpired, describe_error
 from orchestrator.handover import find_destination, handoff_entry
 from orchestrator.hooks import HookCaller
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, NewRun, Pointer
 from orchestrator.model_call import build_request, pick_model
+from orchestrator.model_retry import retry_delay
 from orchestrator.models.base import Item
 from orchestrator.recorder import Recorder
 from orchestrator.state import fold
@@ -100,7 +101,7 @@ class Invocation:
     async def _make(self, move: Move, toolbox: Toolbox) -> Performed | None:
         match move:
             case CallModel():
-                await self._call_model(toolbox)
+                return await self._call_model(toolbox)
             case RunTools():
                 await self._run_tools(move)
             case TakeAnswers():
@@ -119,12 +120,19 @@ class Invocation:
 
     # ---- the moves --------------------------------------------------------------------------
 
-    async def _call_model(self, toolbox: Toolbox) -> None:
+    async def _call_model(self, toolbox: Toolbox) -> Performed | None:
         self._check_limits()
         if self._recorder.has_unwritten and await self._recorder.write():
-            return
-        if self._state.active_turns == 0:
+            return None
+        if self._state.active_turns == 0 and self._state.failed_calls == 0:
             await self._hooks.agent_start()
+        try:
+            await self._ask_model(toolbox)
+        except ModelUnavailable as error:
+            return await self._park_until_retry(error)
+        return None
+
+    async def _ask_model(self, toolbox: Toolbox) -> None:
         model = pick_model(self._agent, self._state.options, self._engine.settings)
         request = await build_request(self._agent, self._state, self._context, toolbox, model.name)
         await self._hooks.llm_start(request.instructions, request.input)
@@ -139,6 +147,15 @@ class Invocation:
             )
         )
         await self._hooks.llm_end(reply)
+
+    async def _park_until_retry(self, error: ModelUnavailable) -> Performed:
+        max_retries = self._engine.settings.model_max_retries
+        delay = retry_delay(error, failed_calls=self._state.failed_calls, max_retries=max_retries)
+        if delay is None:
+            raise error
+        entry = Parked(until=time.time() + delay, error=describe_error(error), context=self._binding.take_patch())
+        pointers = await self._recorder.park(entry, note=f"model call again after {error.error_type}")
+        return Performed("parked", f"calls the model again in {delay:.1f} s", self._claim, pointers=pointers)
 
     def _check_limits(self) -> None:
         options, state = self._state.options, self._state
@@ -192,8 +209,7 @@ class Invocation:
         final = await ask_behavior(self._agent, self._context, results)
         if final.is_final_output:
             return await self._finish(final.final_output)
-        await self._call_model(toolbox)
-        return None
+        return await self._call_model(toolbox)
 
     async def _park(self, move: AskChildren) -> Performed | None:
         for call, tool in move.calls:

@@ -45,11 +45,16 @@ class Recorder:
             self._claim, self._size, entries, task=task, queue=queue, note=note, usage=self._state.usage
         )
 
-    async def park(self, entry: Parked, *, children: Sequence[NewRun], note: str) -> list[Pointer]:
-        """Commit what is noted, and that the run waits for its children."""
-        entries = [*self._unwritten, entry]
+    async def park(self, entry: Parked, *, children: Sequence[NewRun] = (), note: str) -> list[Pointer]:
+        """Commit what is noted, and that the run waits: for its children, or until a time."""
         return await self._ledger.park(
-            self._claim, self._size, entries, children=children, note=note, usage=self._state.usage
+            self._claim,
+            self._size,
+            [*self._unwritten, entry],
+            children=children,
+            note=note,
+            timer_at=entry.until,
+            usage=self._state.usage,
         )
 
     async def release(self) -> list[Pointer]:

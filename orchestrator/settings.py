@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     model_timeout_seconds: float = Field(default=600.0, gt=0)
     model_max_retries: int = Field(default=2, ge=0)
+    """How often a call that failed for a passing reason (429, 5xx, timeout, lost connection) is made again."""
     rehearsal_latency_seconds: float = Field(default=0.3, ge=0)
     """How long the rehearsal model pretends to think."""
 

@@ -78,6 +78,8 @@ class RunState:
     """Times that a worker has claimed the run."""
     turns: int = 0
     """Model calls so far."""
+    failed_calls: int = 0
+    """Model calls that failed since the last reply."""
     active_turns: int = 0
     """Model calls since the active agent became active."""
     usage: Usage = field(default_factory=Usage)
@@ -108,6 +110,7 @@ class RunState:
                 self._apply_handoff(entry)
             case Parked():
                 self._patch(entry.context)
+                self.failed_calls += entry.error is not None
             case Outcome():
                 self._apply_outcome(entry)
             case Invoked():
@@ -142,6 +145,7 @@ class RunState:
         self.turn = Turn(reply, replayed=frozenset(replayed))
         self.turns += 1
         self.active_turns += 1
+        self.failed_calls = 0
         self.usage += reply.usage
         if any(is_call(item) for item in reply.items):
             self.tool_users.add(reply.agent)

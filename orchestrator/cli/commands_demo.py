@@ -16,7 +16,7 @@ import typer
 from orchestrator.cli.commands_stack import StopSignals, choose_server, open_stack, start_stack
 from orchestrator.cli.console import console, mask_url, say, say_aside
 from orchestrator.cli.demo_report import DemoBoard, print_reports
-from orchestrator.cli.exits import ANSWERED, FAILED, INTERRUPTED, CommandError
+from orchestrator.cli.exits import ANSWERED, FAILED, INTERRUPTED, CommandError, StackError
 from orchestrator.cli.follow import follow
 from orchestrator.cli.plan import LLM_CONCURRENCY
 from orchestrator.cli.ports import free_port
@@ -63,6 +63,8 @@ def demo(
         if stopping.is_stopping():
             raise typer.Exit(INTERRUPTED)
         is_answered = _play(session, stage, stopping, timeout)
+        if stage.own is not None and stage.flower_url and not keep:
+            say("These pages end with this command. To look at them: orchestrator demo --keep", style="dim")
         if stage.own is not None and not is_answered:
             say_aside(stage.own.last_words())
         if stage.own is not None and keep:
@@ -83,10 +85,16 @@ def _stage(session: Session, stopping: StopSignals) -> Iterator[Stage]:
         return
     folder = StateFolder(Path(tempfile.mkdtemp(prefix="orchestrator-demo-")))
     folder.create()
-    with open_stack(session, folder, choose_server(session, folder, free_port()), stopping) as stack:
-        _find_demo(session)
-        start_stack(stack, session, workers=2, concurrency=LLM_CONCURRENCY, flower_port=free_port())
-        yield Stage(stack.flower_url, stack)
+    try:
+        with open_stack(session, folder, choose_server(session, folder, free_port()), stopping) as stack:
+            _find_demo(session)
+            start_stack(stack, session, workers=2, concurrency=LLM_CONCURRENCY, flower_port=free_port())
+            yield Stage(stack.flower_url, stack)
+    except StackError:
+        raise  # its message names the logs: leave them
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
     shutil.rmtree(folder.path, ignore_errors=True)
 
 

@@ -21,9 +21,9 @@ from orchestrator.cli.plan import (
     LLM_CONCURRENCY,
     agent_queues,
     celery_command,
-    llm_arguments,
     plan_flower,
     plan_workers,
+    pool_arguments,
 )
 from orchestrator.cli.ports import choose_port
 from orchestrator.cli.session import Session
@@ -105,9 +105,9 @@ def worker(context: typer.Context) -> None:
     """
     loaded = context.obj.loaded
     given = list(context.args)
-    arguments = ["-n", f"worker{os.getpid()}@%h", "-E", "--loglevel=INFO"]
+    arguments = ["-n", f"worker{os.getpid()}@%h", "-E", "--loglevel=INFO", "-Q", ",".join(agent_queues(loaded))]
     if not _has(given, "-P", "--pool"):
-        arguments += llm_arguments(agent_queues(loaded), LLM_CONCURRENCY)
+        arguments += pool_arguments(LLM_CONCURRENCY)
     command = celery_command(loaded.spec, ["worker", *arguments, *given])
     os.execv(command[0], command)
 

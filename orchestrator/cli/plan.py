@@ -34,7 +34,7 @@ def plan_workers(loaded: LoadedApp, *, workers: int, concurrency: int | None, ho
         _plan_worker(
             loaded.spec,
             f"llm{number}",
-            llm_arguments(agents, concurrency or LLM_CONCURRENCY),
+            [*pool_arguments(concurrency or LLM_CONCURRENCY), "-Q", ",".join(agents)],
             f"queues: {', '.join(agents)}",
             host,
         )
@@ -62,9 +62,9 @@ def celery_command(spec: str, arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", spec, *arguments]
 
 
-def llm_arguments(queues: list[str], concurrency: int) -> list[str]:
-    """A worker for agents: they wait for models, so threads will do."""
-    return ["-P", "threads", "-c", str(concurrency), "-Q", ",".join(queues)]
+def pool_arguments(concurrency: int) -> list[str]:
+    """A pool for agents: they wait for models, so threads will do."""
+    return ["-P", "threads", "-c", str(concurrency)]
 
 
 def agent_queues(loaded: LoadedApp) -> list[str]:

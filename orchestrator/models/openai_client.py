@@ -47,7 +47,7 @@ class Server:
             base_url=settings.openai_base_url or OPENAI_URL,
             api_key=settings.openai_api_key or PLACEHOLDER_KEY,
             timeout_seconds=settings.model_timeout_seconds,
-            max_retries=settings.model_max_retries,
+            max_retries=0,  # a run waits for the next attempt parked, not in a worker: see model_retry.py
         )
 
     @property

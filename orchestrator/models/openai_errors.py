@@ -53,7 +53,19 @@ def _status_error(
     may_pass = status in MAY_PASS or status >= 500
     kind = ModelUnavailable if may_pass else ModelRequestRejected
     remedy = _remedy(error, str(details["model"]), path, models)
-    return kind(f"{answered}. {remedy}", status=status, **details)
+    found = {**details, "status": status, "retry_after_seconds": _retry_after(error)}
+    return kind(f"{answered}. {remedy}", **{name: value for name, value in found.items() if value is not None})
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    """What the server asks to wait for, in seconds."""
+    headers = error.response.headers
+    try:
+        if (milliseconds := headers.get("retry-after-ms")) is not None:
+            return float(milliseconds) / 1000
+        return float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None  # there is none, or it is a date, which nobody sends for a wait of seconds
 
 
 def _remedy(error: openai.APIStatusError, model: str, path: str, models: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import sys
@@ -15,8 +16,10 @@ import pytest
 
 import orchestrator
 from orchestrator import errors
+from orchestrator.agent_tool import as_tool
 from orchestrator.cli import app as command_line
 from orchestrator.settings import Settings, load_settings
+from orchestrator.tool import ToolOptions
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -139,12 +142,28 @@ def test_every_command_is_on_the_page_of_the_command_line() -> None:
     assert [name for name in commands if f"`{name}" not in text] == []
 
 
-def test_every_option_of_a_run_is_on_the_page_of_runs() -> None:
-    text = (REPOSITORY / "docs" / "runs.md").read_text(encoding="utf-8")
-    options = set(orchestrator.RunOptions.model_fields) - {"expires_at"}
-    methods = {name for name in vars(orchestrator.Run) if not name.startswith("_")}
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("agents.md", {field.name for field in dataclasses.fields(orchestrator.Agent)}),
+        ("tools.md", set(ToolOptions.__annotations__)),
+        ("handoffs.md", set(inspect.signature(orchestrator.handoff).parameters)),
+        ("agents-as-tools.md", set(inspect.signature(as_tool).parameters)),
+        ("runs.md", set(orchestrator.RunOptions.model_fields) - {"expires_at"}),
+        ("runs.md", set(vars(orchestrator.Run))),
+        ("hooks.md", {*vars(orchestrator.RunHooks), *vars(orchestrator.AgentHooks)}),
+        (
+            "testing.md",
+            {field.name for field in dataclasses.fields(orchestrator.RunResult)} - {"agent_tool_invocation"},
+        ),
+        ("testing.md", set(inspect.signature(orchestrator.arun_inline).parameters)),
+    ],
+)
+def test_every_option_is_on_its_page(page: str, names: set[str]) -> None:
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+    public = {name for name in names if not name.startswith("_")}
 
-    assert [name for name in {*options, *methods} if not re.search(rf"\b{name}\b", text)] == []
+    assert [name for name in sorted(public) if not re.search(rf"\b{name}\b", text)] == []
 
 
 @pytest.mark.parametrize("page", ["architecture.md", "protocol.md", "operations.md", "concepts.md"])
