@@ -3,7 +3,7 @@
 from orchestrator.agent import Agent, FunctionToolResult, StopAtTools, ToolsToFinalOutputResult
 from orchestrator.agent_tool import AgentTool
 from orchestrator.celery import Orchestrator, create_app, install
-from orchestrator.client import Client, Run
+from orchestrator.client import Client
 from orchestrator.context import RunContext, RunContextWrapper, ToolContext
 from orchestrator.entries import RunOptions
 from orchestrator.error_handlers import RunErrorHandlerInput, RunErrorHandlerResult, RunErrorHandlers
@@ -23,6 +23,7 @@ from orchestrator.errors import (
     ModelRefusalError,
     ModelRequestRejected,
     ModelUnavailable,
+    NewerVersion,
     NotInstalled,
     OrchestratorError,
     ResultTimeout,
@@ -45,6 +46,7 @@ from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Model
 from orchestrator.output_schema import AgentOutputSchema
 from orchestrator.result import RunResult
+from orchestrator.run import Run
 from orchestrator.settings import Settings
 from orchestrator.tool import FunctionTool, function_tool
 from orchestrator.tool_output import ToolOutputFileContent, ToolOutputImage, ToolOutputText
@@ -79,6 +81,7 @@ __all__ = [
     "ModelRequestRejected",
     "ModelSettings",
     "ModelUnavailable",
+    "NewerVersion",
     "NotInstalled",
     "Orchestrator",
     "OrchestratorError",

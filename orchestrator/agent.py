@@ -21,7 +21,7 @@ from orchestrator.output_schema import AgentOutputSchema
 from orchestrator.tool import FunctionTool, HostedTool
 
 if TYPE_CHECKING:
-    from orchestrator.client import Run
+    from orchestrator.run import Run
 
 C = TypeVar("C")
 

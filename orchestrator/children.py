@@ -24,7 +24,7 @@ async def new_child(
     served = ToolCall(agent=caller, tool_name=call["name"], call_id=call["call_id"], arguments=call["arguments"])
     if isinstance(tool, AgentTool):
         items = await tool.build_input(call["arguments"])
-        own = options.model_copy(update={"max_turns": tool.max_turns})
+        own = options.model_copy(update={"max_turns": tool.max_turns, "expires_at": None})
         entry = RunInput(agent=tool.agent.name, items=items, context=context, options=own, call=served)
         task, queue, priority = tool.agent.task_name, tool.agent.queue, tool.agent.priority
         note = describe_input(items)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,12 +12,11 @@ from typing import Any, Protocol
 from orchestrator.agent import Agent
 from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome, RunOptions
-from orchestrator.errors import ResultTimeout, RunNotFound, restore_error
-from orchestrator.events import Event, follow_run
 from orchestrator.handover import not_loaded
-from orchestrator.ledger.base import Ledger, NewRun, Pointer, RunSummary, Status
+from orchestrator.ledger.base import Ledger, NewRun, Pointer, RunSummary
 from orchestrator.loop import background
 from orchestrator.registry import Registry
+from orchestrator.run import Run
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
 
@@ -117,90 +115,3 @@ class Client:
         if record is None and any(record.is_live for record in records):
             raise not_loaded(f"A run was submitted to agent `{name}`", name, records)
         return record.queue if record else None
-
-
-class Run:
-    """A handle on one run: whoever has the id can make one. `await run` gives the result."""
-
-    def __init__(self, run_id: str, client: Client) -> None:
-        self.id = run_id
-        self._client = client
-
-    def __repr__(self) -> str:
-        return f"Run({self.id!r})"
-
-    def status(self) -> Status:
-        """`queued`, `running`, `parked` (waits, holding no worker) or `done`. Raises `RunNotFound`."""
-        return self.summary().status
-
-    def summary(self) -> RunSummary:
-        """Status, active agent, usage, outcome. Raises `RunNotFound`."""
-        return background.run(self.asummary())
-
-    async def asummary(self) -> RunSummary:
-        """`summary` for async code."""
-        summary = await background.arun(self._client.ledger.summary(self.id))
-        if summary is None:
-            raise RunNotFound(f"There is no run {self.id!r}: never submitted, or past its retention.", run_id=self.id)
-        return summary
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait for the answer: text, or an instance of the output type (JSON if the agent is not loaded here).
-
-        Raises `RunFailed` or what else ended the run; `ResultTimeout` after `timeout` seconds; `RunNotFound`.
-        """
-        return background.run(self._result(timeout))
-
-    async def aresult(self, timeout: float | None = None) -> Any:
-        """`result` for async code."""
-        return await background.arun(self._result(timeout))
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self.aresult().__await__()
-
-    def cancel(self) -> None:
-        """Stop the run and all that it waits for. What has happened stays in the ledger."""
-        pointers = background.run(self._client.ledger.cancel(self.id))
-        self._client.publish(pointers)
-
-    def events(self, *, children: bool = True) -> Iterator[Event]:
-        """Every event, past and to come, until the run has ended. Raises `RunNotFound`."""
-        stream = follow_run(self._client.ledger, self.id, children=children)
-        while True:
-            event = background.run(_next(stream))
-            if event is None:
-                return
-            yield event
-
-    async def aevents(self, *, children: bool = True) -> AsyncIterator[Event]:
-        """`events` for async code."""
-        stream = follow_run(self._client.ledger, self.id, children=children)
-        while (event := await background.arun(_next(stream))) is not None:
-            yield event
-
-    async def _result(self, timeout: float | None) -> Any:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        try:
-            async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.monotonic())):
-                outcome = await self._outcome()
-        except TimeoutError:
-            raise ResultTimeout(
-                f"Run {self.id} has not ended within {timeout:g} seconds. It goes on: ask again, or cancel() it.",
-                run_id=self.id,
-            ) from None
-        if outcome.kind == "answer":
-            return self._client.typed(outcome)
-        raise restore_error(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=self.id)
-
-    async def _outcome(self) -> Outcome:
-        summary = await self.asummary()
-        if summary.outcome is not None:
-            return summary.outcome
-        async for event in follow_run(self._client.ledger, self.id, children=False):
-            if isinstance(event.entry, Outcome):
-                return event.entry
-        raise AssertionError("a run's events end with its outcome")
-
-
-async def _next(stream: AsyncIterator[Event]) -> Event | None:
-    return await anext(stream, None)

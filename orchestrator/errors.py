@@ -168,6 +168,19 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__name__, "message": str(error), "data": {}}
 
 
+def restore_failure(described: dict[str, Any], *, run_id: str | None = None) -> RunFailed:
+    """What ended a run, as the exception that producers get: `restore_error`'s, and always a `RunFailed` too."""
+    error = restore_error(described, run_id=run_id)
+    if isinstance(error, RunFailed):
+        return error
+    # A UserError, say, that a tool's failure became: `except RunFailed` must not miss it.
+    kind = type(
+        type(error).__name__, (type(error), RunFailed), {"__module__": __name__, "__doc__": type(error).__doc__}
+    )
+    failure: RunFailed = kind(error.message, run_id=run_id, **error.data)
+    return failure
+
+
 def restore_error(described: dict[str, Any], *, run_id: str | None = None) -> OrchestratorError:
     """The exception that `describe_error` described: its own class if it is ours, else `RunFailed`."""
     name, message, data = described["type"], described["message"], dict(described.get("data") or {})

@@ -12,7 +12,7 @@ from orchestrator.answers import typed_output
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import RunOptions
-from orchestrator.errors import restore_error
+from orchestrator.errors import restore_failure
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import LedgerSettings, Pointer
 from orchestrator.ledger.memory import MemoryLedger
@@ -89,7 +89,7 @@ async def _result(engine: Engine, run_id: str) -> RunResult:
     outcome = state.outcome
     assert outcome is not None
     if outcome.kind != "answer":
-        raise restore_error(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=run_id)
+        raise restore_failure(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=run_id)
     agent = engine.registry.agents[state.agent]
     binding = ContextBinding(state.context, find_context_type(agent), owner=f"run {run_id}")
     return RunResult(

@@ -37,6 +37,12 @@ class Turn:
     replayed: frozenset[str] = frozenset()
     """Call ids of this reply that were settled in an earlier turn: not run again, not shown again."""
 
+    def has_accepted(self, call_id: str) -> bool:
+        """Whether the call's tool was enabled when the reply's calls began: tools may disable others, or themselves."""
+        if call_id in self.outputs:
+            return call_id in self.started or call_id in self.ended_children
+        return bool(self.started or self.outputs or self.ended_children)
+
     def function_calls(self) -> list[Item]:
         """The reply's new function calls in order, each call id once."""
         calls = {item["call_id"]: item for item in self.reply.items if item.get("type") == "function_call"}

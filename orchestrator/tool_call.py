@@ -85,7 +85,11 @@ async def fail_call(tool: FunctionTool | AgentTool, context: ToolContext[Any], e
         function = default_tool_error_function
     if function is None:
         _end_run(tool, context, error)
-    logger.warning("Tool `%s` of run %s failed; its model is told.", tool.name, context.run_id, exc_info=error)
+    # A traceback helps with the tool's own errors, not with arguments that the model got wrong.
+    trace = None if isinstance(error, OrchestratorError) else error
+    logger.warning(
+        "Tool `%s` of run %s failed; its model is told: %s", tool.name, context.run_id, error, exc_info=trace
+    )
     return await _tell(tool, context, function, error)
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from orchestrator.agent import Agent, FunctionToolResult, ToolsToFinalOutputResult
 from orchestrator.context import RunContext
+from orchestrator.errors import UserError
 from orchestrator.output_schema import output_schema_of
 
 GOING_ON = ToolsToFinalOutputResult(is_final_output=False)
@@ -33,7 +34,11 @@ async def _ask_function(
     agent: Agent[Any], context: RunContext[Any], results: Sequence[FunctionToolResult]
 ) -> ToolsToFinalOutputResult:
     made = cast(Any, agent.tool_use_behavior)(context, list(results))
-    answer: ToolsToFinalOutputResult = await made if inspect.isawaitable(made) else made
+    answer = await made if inspect.isawaitable(made) else made
+    if not isinstance(answer, ToolsToFinalOutputResult):
+        raise UserError(
+            f"The tool_use_behavior of `{agent.name}` must return ToolsToFinalOutputResult, not {answer!r}."
+        )
     return replace(answer, final_output=str(answer.final_output)) if _answers_with_text(agent) else answer
 
 

@@ -28,10 +28,15 @@ class Toolbox:
 
     tools: Mapping[str, CallableTool]
     handoffs: Mapping[str, Handoff]
-    disabled: frozenset[str]
-    """Names that exist, but not in this turn."""
+    disabled: Mapping[str, CallableTool | Handoff]
+    """What exists, but not in this turn."""
     specs: Sequence[ToolSpec | Mapping[str, Any]]
     """As the model sees them: tools in the agent's order, then handoffs."""
+
+    def find(self, name: str, *, with_disabled: bool = False) -> CallableTool | Handoff | None:
+        """What the model means by a name."""
+        enabled = self.handoffs.get(name) or self.tools.get(name)
+        return enabled or (self.disabled.get(name) if with_disabled else None)
 
     def names(self) -> list[str]:
         """Every name that may be called."""
@@ -44,11 +49,11 @@ async def open_toolbox(agent: Agent[Any], context: RunContext[Any], options: Run
     Of two tools with one name the later one wins, and a handoff wins over a tool; with the policy
     `error` both raise `UserError`.
     """
-    disabled: set[str] = set()
+    disabled: dict[str, CallableTool | Handoff] = {}
     handoffs: dict[str, Handoff] = {}
     for offered in map(to_handoff, agent.handoffs):
         if not await _enabled(offered.is_enabled, context, agent):
-            disabled.add(offered.tool_name)
+            disabled[offered.tool_name] = offered
             continue
         if offered.tool_name in handoffs:
             _collide(f"Two handoffs of agent `{agent.name}` are called `{offered.tool_name}`", options)
@@ -56,7 +61,7 @@ async def open_toolbox(agent: Agent[Any], context: RunContext[Any], options: Run
     tools: dict[str, CallableTool | HostedTool] = {}
     for tool in agent.tools:
         if not isinstance(tool, HostedTool) and not await _enabled(tool.is_enabled, context, agent):
-            disabled.add(tool.name)
+            disabled[tool.name] = tool
             continue
         if tool.name in handoffs:
             _collide(f"A tool and a handoff of agent `{agent.name}` are both called `{tool.name}`", options)
@@ -66,7 +71,7 @@ async def open_toolbox(agent: Agent[Any], context: RunContext[Any], options: Run
         tools[tool.name] = tool
     callable_tools = {name: tool for name, tool in tools.items() if not isinstance(tool, HostedTool)}
     specs = [_spec(tool) for tool in tools.values()] + [offered.to_spec() for offered in handoffs.values()]
-    return Toolbox(callable_tools, handoffs, frozenset(disabled - {*callable_tools, *handoffs}), specs)
+    return Toolbox(callable_tools, handoffs, disabled, specs)
 
 
 def _spec(tool: CallableTool | HostedTool) -> ToolSpec | Mapping[str, Any]:

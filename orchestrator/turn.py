@@ -95,7 +95,8 @@ def decide(state: RunState, agent: Agent[Any], toolbox: Toolbox) -> Move:
     if move := _next_work(turn, tool_calls, unknown):
         return move
     if handoff_calls:
-        return HandOver(handoff_calls[0], toolbox.handoffs[handoff_calls[0]["name"]], handoff_calls[1:])
+        (call, handoff), *ignored = handoff_calls
+        return HandOver(call, handoff, [other for other, _ in ignored])
     if turn.function_calls():
         return CheckTools(tool_calls)
     return _conclude(turn, agent)
@@ -147,20 +148,21 @@ def _check_reply(turn: Turn, state: RunState) -> None:
 
 def _sort_calls(
     turn: Turn, toolbox: Toolbox, options: RunOptions, agent: Agent[Any]
-) -> tuple[list[Item], list[tuple[Item, FunctionTool | AgentTool]], list[Item]]:
-    handoffs: list[Item] = []
+) -> tuple[list[tuple[Item, Handoff]], list[tuple[Item, FunctionTool | AgentTool]], list[Item]]:
+    handoffs: list[tuple[Item, Handoff]] = []
     tools: list[tuple[Item, FunctionTool | AgentTool]] = []
     unknown: list[Item] = []
     for call in turn.function_calls():
-        name = call["name"]
-        if name in toolbox.handoffs:
-            handoffs.append(call)
-        elif name in toolbox.tools:
-            tools.append((call, toolbox.tools[name]))
-        elif options.tool_not_found_behavior == "return_error_to_model" and name not in toolbox.disabled:
-            unknown.append(call)
-        else:
-            raise ModelBehaviorError(_describe_unknown(name, toolbox, agent))
+        is_settled = call["call_id"] in turn.outputs
+        match toolbox.find(call["name"], with_disabled=turn.has_accepted(call["call_id"])):
+            case Handoff() as handoff if not is_settled:
+                handoffs.append((call, handoff))
+            case FunctionTool() | AgentTool() as tool:
+                tools.append((call, tool))
+            case _ if is_settled or options.tool_not_found_behavior == "return_error_to_model":
+                unknown.append(call)
+            case _:
+                raise ModelBehaviorError(_describe_unknown(call["name"], toolbox, agent))
     return handoffs, tools, unknown
 
 

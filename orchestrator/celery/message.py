@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from orchestrator.agent import Agent
+from orchestrator.context_binding import check_context, dump_context
 from orchestrator.entries import DEFAULT_MAX_TURNS, RunOptions
 from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.ledger.base import Pointer
@@ -34,6 +36,17 @@ class FirstMessage(BaseModel):
     context: Any = None
     max_turns: int | None = DEFAULT_MAX_TURNS
     run_options: RunOptions | None = None
+
+
+def write_arguments(agent: Agent[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """An agent's keyword arguments as JSON. Raises `SubmitError` for a context that cannot travel."""
+    written = dict(kwargs)
+    if "context" in written:
+        check_context(written["context"], agent)
+        written["context"] = dump_context(written["context"], owner=f"agent `{agent.name}`")
+    if isinstance(options := written.get("run_options"), RunOptions):
+        written["run_options"] = options.model_dump(mode="json", exclude_defaults=True)
+    return written
 
 
 def write_step(pointer: Pointer) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from celery import Celery
 
 from orchestrator.agent import Agent
 from orchestrator.celery.continuation import read_continuation
-from orchestrator.celery.message import FirstMessage, StepMessage, read_message
+from orchestrator.celery.message import FirstMessage, StepMessage, read_message, write_arguments
 from orchestrator.celery.publish import CeleryPublisher
 from orchestrator.celery.task import InvocationTask
 from orchestrator.celery.tracer import wait_for
-from orchestrator.client import Client, Run
+from orchestrator.client import Client
 from orchestrator.engine import Engine, Performed
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, LedgerSettings, NewRun
@@ -23,6 +23,7 @@ from orchestrator.loop import background
 from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
+from orchestrator.run import Run
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
 
@@ -70,7 +71,9 @@ class Orchestrator:
         """A signature of the agent's task, with its queue and priority."""
         options = {"queue": agent.queue, "priority": agent.priority}
         known = {name: value for name, value in options.items() if value is not None}
-        return self.app.signature(agent.task_name, args=args, kwargs=kwargs, immutable=immutable, options=known)
+        return self.app.signature(
+            agent.task_name, args=args, kwargs=write_arguments(agent, kwargs), immutable=immutable, options=known
+        )
 
     def apply_async(self, agent: Agent[Any], args: Any, kwargs: Any, **options: Any) -> Any:
         """Send the agent's task as Celery does."""

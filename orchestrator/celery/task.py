@@ -13,7 +13,7 @@ from celery.exceptions import Ignore, Reject
 from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
-from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, restore_error
+from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, UserError, restore_error
 from orchestrator.ledger.base import Claim, Pointer
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ class InvocationTask(Task):  # type: ignore[misc]
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """One invocation. What it returns or raises is the run's end; all else is `Ignore`."""
+        if self.request.called_directly or self.request.is_eager:
+            raise UserError(
+                f"`{self.name}` runs on workers only: a run goes on in other tasks. Here, use run_inline()."
+            )
         began = time.monotonic()
         performed = self._perform(args, kwargs)
         self._publish(performed.pointers)

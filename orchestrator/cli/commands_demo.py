@@ -25,11 +25,11 @@ from orchestrator.cli.stack import POLL_SECONDS, Stack
 from orchestrator.cli.statefile import StateFolder
 from orchestrator.cli.tree import RunTree
 from orchestrator.cli.views import LineView, LiveView, View
-from orchestrator.client import Run
 from orchestrator.demo import Demo
 from orchestrator.errors import ResultTimeout
 from orchestrator.loop import background
 from orchestrator.models.resolve import describe_model
+from orchestrator.run import Run
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from orchestrator.cli.render import outcome_text, render_run
 from orchestrator.cli.session import Session
 from orchestrator.cli.tree import RunNode, RunTree
 from orchestrator.cli.views import JsonView, LineView, LiveView, View
-from orchestrator.client import Run
 from orchestrator.errors import ResultTimeout
+from orchestrator.run import Run
 
 AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
 InputArgument = Annotated[

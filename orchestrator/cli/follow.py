@@ -6,10 +6,10 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 
-from orchestrator.client import Run
 from orchestrator.entries import Parked
 from orchestrator.events import Event
 from orchestrator.ledger.base import Ledger, Position
+from orchestrator.run import Run
 
 TICK_SECONDS = 0.1
 

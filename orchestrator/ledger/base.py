@@ -116,6 +116,11 @@ class RunSummary:
     tries: int
     size: int
 
+    @property
+    def agent(self) -> str:
+        """The active agent's name, or the queued tool's."""
+        return self.task.partition(".")[2]
+
 
 @dataclass(frozen=True)
 class AgentRecord:

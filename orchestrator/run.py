@@ -1,0 +1,121 @@
+"""`Run`: a handle on one run, for whoever has its id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.entries import Outcome
+from orchestrator.errors import ResultTimeout, RunNotFound, restore_failure
+from orchestrator.events import Event, follow_run
+from orchestrator.ledger.base import RunSummary, Status
+from orchestrator.loop import background
+from orchestrator.models.base import Item
+from orchestrator.state import fold
+
+if TYPE_CHECKING:
+    from orchestrator.client import Client
+
+
+class Run:
+    """A handle on one run: whoever has the id can make one. `await run` gives the result."""
+
+    def __init__(self, run_id: str, client: Client) -> None:
+        self.id = run_id
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r})"
+
+    def status(self) -> Status:
+        """`queued`, `running`, `parked` (waits, holding no worker) or `done`. Raises `RunNotFound`."""
+        return self.summary().status
+
+    def summary(self) -> RunSummary:
+        """Status, active agent (`agent`), usage, outcome. Raises `RunNotFound`."""
+        return background.run(self.asummary())
+
+    async def asummary(self) -> RunSummary:
+        """`summary` for async code."""
+        summary = await background.arun(self._client.ledger.summary(self.id))
+        if summary is None:
+            raise RunNotFound(f"There is no run {self.id!r}: never submitted, or past its retention.", run_id=self.id)
+        return summary
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the answer: text, or an instance of the output type (JSON if the agent is not loaded here).
+
+        Raises `RunFailed` or what else ended the run; `ResultTimeout` after `timeout` seconds; `RunNotFound`.
+        """
+        return background.run(self._result(timeout))
+
+    async def aresult(self, timeout: float | None = None) -> Any:
+        """`result` for async code."""
+        return await background.arun(self._result(timeout))
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self.aresult().__await__()
+
+    def cancel(self) -> None:
+        """Stop the run and all that it waits for. What has happened stays in the ledger."""
+        background.run(self.acancel())
+
+    async def acancel(self) -> None:
+        """`cancel` for async code."""
+        pointers = await background.arun(self._client.ledger.cancel(self.id))
+        await asyncio.to_thread(self._client.publish, pointers)
+
+    def to_input_list(self) -> list[Item]:
+        """The whole conversation so far, to go on from in another run: `agent.submit([*items, new])`."""
+        return background.run(self.ato_input_list())
+
+    async def ato_input_list(self) -> list[Item]:
+        """`to_input_list` for async code."""
+        entries = await background.arun(self._client.ledger.entries(self.id))
+        return fold(entry for _, entry in entries).conversation()
+
+    def events(self, *, after: str | None = None, children: bool = True) -> Iterator[Event]:
+        """Every event, past and to come, until the run's outcome, which comes last.
+
+        `after` is the `cursor` of the last event that you have: the stream goes on behind it. `children` are the
+        agents that this run calls as tools. Raises `RunNotFound`, and `InvalidInput` for a cursor that is none.
+        """
+        stream = follow_run(self._client.ledger, self.id, after=after, children=children)
+        while True:
+            event = background.run(_next(stream))
+            if event is None:
+                return
+            yield event
+
+    async def aevents(self, *, after: str | None = None, children: bool = True) -> AsyncIterator[Event]:
+        """`events` for async code."""
+        stream = follow_run(self._client.ledger, self.id, after=after, children=children)
+        while (event := await background.arun(_next(stream))) is not None:
+            yield event
+
+    async def _result(self, timeout: float | None) -> Any:
+        try:
+            async with asyncio.timeout(timeout):
+                outcome = await self._outcome()
+        except TimeoutError:
+            raise ResultTimeout(
+                f"Run {self.id} has not ended within {timeout:g} seconds. It goes on: ask again, or cancel() it.",
+                run_id=self.id,
+            ) from None
+        if outcome.kind == "answer":
+            return self._client.typed(outcome)
+        raise restore_failure(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=self.id)
+
+    async def _outcome(self) -> Outcome:
+        summary = await self.asummary()
+        if summary.outcome is not None:
+            return summary.outcome
+        async for event in follow_run(self._client.ledger, self.id, children=False):
+            if isinstance(event.entry, Outcome):
+                return event.entry
+        raise AssertionError("a run's events end with its outcome")
+
+
+async def _next(stream: AsyncIterator[Event]) -> Event | None:
+    return await anext(stream, None)
