@@ -71,9 +71,8 @@ class Orchestrator:
         """A signature of the agent's task, with its queue and priority."""
         options = {"queue": agent.queue, "priority": agent.priority}
         known = {name: value for name, value in options.items() if value is not None}
-        return self.app.signature(
-            agent.task_name, args=args, kwargs=write_arguments(agent, kwargs), immutable=immutable, options=known
-        )
+        written = write_arguments(agent, kwargs)
+        return self.app.signature(agent.task_name, args=args, kwargs=written, immutable=immutable, options=known)
 
     def apply_async(self, agent: Agent[Any], args: Any, kwargs: Any, **options: Any) -> Any:
         """Send the agent's task as Celery does."""
