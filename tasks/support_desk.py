@@ -1,16 +1,19 @@
 """A support desk: triage hands over to a specialist; refunds asks two other agents before it pays.
 
+Models decide what to do; what they may do, code decides: the tools that move money appear only once both
+verdicts on that order are in.
+
     orchestrator run triage "My charger A1001 arrived broken, I want my money back" \
         --context '{"email": "ada@example.com"}'
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, RunContext, ToolContext, function_tool
+from orchestrator import Agent, ModelSettings, RunContext, StopAtTools, ToolContext, function_tool
 from orchestrator.demo import Demo, DemoRun
 from tasks import support_rehearsal as rehearsal
 from tasks.labels import draw_label
@@ -18,9 +21,13 @@ from tasks.orders import open_orders
 
 
 class Customer(BaseModel):
-    """Who writes to the desk. Travels with the run; models do not see it, tools do."""
+    """Who writes to the desk, and what was decided. Travels with the run; models do not see it, tools do."""
 
     email: str
+    allowed_order: str | None = None
+    """The order that the policy allows to pay back."""
+    low_risk_order: str | None = None
+    """The order whose refund does not look like abuse."""
 
 
 class SupportAnswer(BaseModel):
@@ -81,29 +88,29 @@ def list_orders(ctx: RunContext[Customer]) -> list[dict[str, object]]:
     return [order.model_dump() for order in ctx.resource(open_orders).of_customer(ctx.context.email)]
 
 
-@function_tool(output_format="json")
-def pay_back(
-    ctx: ToolContext[Customer], order_id: str, amount_cents: Annotated[int, Field(gt=0, le=100_000)], reason: str
-) -> dict[str, object]:
-    """Pay money back to the customer. Only after both the policy and the risk check agreed.
+def may_pay_back(ctx: RunContext[Customer], agent: object) -> bool:
+    """Both verdicts are in, on the same order."""
+    return ctx.context.allowed_order is not None and ctx.context.allowed_order == ctx.context.low_risk_order
+
+
+@function_tool(output_format="json", is_enabled=may_pay_back)
+def pay_back(ctx: ToolContext[Customer], order_id: str, reason: str) -> dict[str, object]:
+    """Pay the order's price back to the customer.
 
     Args:
         order_id: The order that is paid back.
-        amount_cents: How much, in cents; never more than the order's price.
         reason: One short sentence for the books.
     """
     orders = ctx.resource(open_orders)
     order = orders.find(order_id)
-    if order is None or order.customer != ctx.context.email:
-        return {"error": f"This customer has no order {order_id}."}
-    if amount_cents > order.price_cents:
-        return {"error": f"Order {order_id} cost only {order.price_cents} cents."}
+    if order is None or order.customer != ctx.context.email or order_id != ctx.context.allowed_order:
+        return {"error": f"Paying {order_id} back is not allowed."}
     # Should a worker die in this call, it runs again under the same key and pays nothing twice.
-    paid = orders.refund(ctx.idempotency_key, order_id, amount_cents, reason)
+    paid = orders.refund(ctx.idempotency_key, order_id, order.price_cents, reason)
     return {"paid_cents": paid}
 
 
-@function_tool(queue="cpu", output_format="json")
+@function_tool(queue="cpu", output_format="json", is_enabled=may_pay_back)
 def return_label(order_id: str) -> dict[str, object]:
     """Draw the label with which the customer sends a broken item back. It is mailed to them.
 
@@ -127,13 +134,42 @@ def refund_history(ctx: RunContext[Customer]) -> dict[str, object]:
     return {"orders": len(orders.of_customer(email)), "refunded_cents": orders.refunded_cents(email)}
 
 
+@function_tool
+def give_policy_verdict(ctx: RunContext[Customer], order_id: str, allowed: bool, rule: str) -> PolicyVerdict:
+    """Decide whether the policy allows paying the order back. This ends your work.
+
+    Args:
+        order_id: The order that was asked about.
+        allowed: Whether the policy allows it.
+        rule: The rule that decides, in one sentence.
+    """
+    ctx.context.allowed_order = order_id if allowed else None
+    return PolicyVerdict(allowed=allowed, rule=rule)
+
+
+@function_tool
+def give_risk_verdict(
+    ctx: RunContext[Customer], order_id: str, risk: Literal["low", "high"], reason: str
+) -> RiskVerdict:
+    """Decide how risky it is to pay the order back. This ends your work.
+
+    Args:
+        order_id: The order that was asked about.
+        risk: How much the request looks like abuse.
+        reason: Why, in one sentence.
+    """
+    ctx.context.low_risk_order = order_id if risk == "low" else None
+    return RiskVerdict(risk=risk, reason=reason)
+
+
 policy = Agent[Customer](
     name="policy",
     instructions=(
-        "You know the shop's refund policy. Read it with your tool, look the order up, and decide whether the policy "
-        "allows paying this order back. Quote the rule that decides. Do not be generous: rules decide, not sympathy."
+        "You know the shop's refund policy. Read it with your tool, look the order up, then give your verdict: does "
+        "the policy allow paying this order back? Quote the rule that decides. Rules decide, not sympathy."
     ),
-    tools=[read_refund_policy, find_order],
+    tools=[read_refund_policy, find_order, give_policy_verdict],
+    tool_use_behavior=StopAtTools(stop_at_tool_names=["give_policy_verdict"]),
     output_type=PolicyVerdict,
     rehearsal=rehearsal.policy,
 )
@@ -141,10 +177,11 @@ policy = Agent[Customer](
 risk = Agent[Customer](
     name="risk",
     instructions=(
-        "You watch for refund abuse. Look at the customer's history with your tool. The risk is high if they have got "
-        f"back more than {HIGH_REFUNDS_CENTS} cents so far, or if the reason contradicts the order; else it is low."
+        "You watch for refund abuse. Look at the customer's history, then give your verdict. The risk is high if they "
+        f"got back more than {HIGH_REFUNDS_CENTS} cents so far, or if the reason contradicts the order; else it is low."
     ),
-    tools=[refund_history, find_order],
+    tools=[refund_history, find_order, give_risk_verdict],
+    tool_use_behavior=StopAtTools(stop_at_tool_names=["give_risk_verdict"]),
     output_type=RiskVerdict,
     rehearsal=rehearsal.risk,
 )
@@ -153,10 +190,9 @@ refunds = Agent[Customer](
     name="refunds",
     handoff_description="Requests for money back, broken or unwanted goods.",
     instructions=(
-        "You handle refunds. First look the order up. Then ask check_policy and check_risk, both in the same turn. "
-        "Only if the policy allows it and the risk is low, pay the order's price back with pay_back, and in the same "
-        "turn make a return_label. If the risk is high, do not pay: a person will decide. Then answer the customer, "
-        "and say which rule decided."
+        "You handle refunds. First look the order up. Then ask check_policy and check_risk, both in the same turn. If "
+        "the policy allows it and the risk is low, you get two more tools: call pay_back and return_label, both in the "
+        "same turn. If the risk is high, a person will decide. Then answer the customer, and say which rule decided."
     ),
     tools=[
         find_order,
@@ -199,6 +235,7 @@ triage = Agent[Customer](
         "You are the first to read what customers write to an online shop. Hand over to the specialist who should "
         "answer. Do not answer yourself."
     ),
+    model_settings=ModelSettings(tool_choice="required"),
     handoffs=[refunds, orders, technical],
     rehearsal=rehearsal.triage,
 )

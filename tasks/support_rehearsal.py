@@ -43,8 +43,8 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
     if "risk='low'" not in seen.outputs["check_risk"]:
         return _answer("needs_a_person", order_id, "A colleague will look at your request and write back today.")
     if "pay_back" not in seen.outputs:
-        payment = {"amount_cents": order["price_cents"], "reason": "Refund allowed by policy."}
-        return [call("pay_back", order_id=order_id, **payment), call("return_label", order_id=order_id)]
+        payment = call("pay_back", order_id=order_id, reason="Refund allowed by policy.")
+        return [payment, call("return_label", order_id=order_id)]
     paid = json.loads(seen.outputs["pay_back"]).get("paid_cents", 0)
     text = f"We are sorry about your {order['item']}. {paid / 100:.2f} EUR are on their way back to you. {_rule(seen)}"
     label = json.loads(seen.outputs["return_label"])["label"]
@@ -52,7 +52,7 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
     return _answer("refunded", order_id, text, paid)
 
 
-def policy(seen: Rehearsal) -> Say | list[Say | Call]:
+def policy(seen: Rehearsal) -> Call | list[Say | Call]:
     """Applies the rules to the order."""
     order_id = _order_id(seen.user_text) or ""
     if "find_order" not in seen.outputs:
@@ -60,20 +60,23 @@ def policy(seen: Rehearsal) -> Say | list[Say | Call]:
     order = json.loads(seen.outputs["find_order"])
     days = order.get("delivered_days_ago")
     if days is None:
-        return say({"allowed": False, "rule": "Orders in transit cannot be paid back yet."})
+        rule = "Orders in transit cannot be paid back yet."
+        return call("give_policy_verdict", order_id=order_id, allowed=False, rule=rule)
     defective = any(word in seen.user_text.lower() for word in _DEFECTS)
     limit = 60 if defective else 30
     goods = "Defective goods" if defective else "Delivered orders"
-    return say({"allowed": days <= limit, "rule": f"{goods} can be paid back within {limit} days of delivery."})
+    rule = f"{goods} can be paid back within {limit} days of delivery."
+    return call("give_policy_verdict", order_id=order_id, allowed=days <= limit, rule=rule)
 
 
-def risk(seen: Rehearsal) -> Say | Call:
+def risk(seen: Rehearsal) -> Call:
     """Looks at the customer's history."""
     if "refund_history" not in seen.outputs:
         return call("refund_history")
     refunded = json.loads(seen.outputs["refund_history"])["refunded_cents"]
     level = "high" if refunded > 50_000 else "low"
-    return say({"risk": level, "reason": f"The customer has got back {refunded / 100:.2f} EUR so far."})
+    reason = f"The customer has got back {refunded / 100:.2f} EUR so far."
+    return call("give_risk_verdict", order_id=_order_id(seen.user_text) or "", risk=level, reason=reason)
 
 
 def orders(seen: Rehearsal) -> Say | Call:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from orchestrator import RunResult, Settings, run_inline
+from orchestrator import RunContext, RunResult, Settings, run_inline
 from orchestrator.resources import override_resource
 from tasks import support_desk
 from tasks.labels import draw_label
@@ -53,6 +53,17 @@ def test_both_checks_are_asked_in_one_turn(orders: OrderDatabase) -> None:
     policy = calls.index("check_policy")
     assert calls[policy : policy + 2] == ["check_policy", "check_risk"]
     assert outputs[policy + 1] == outputs[policy] + 1
+
+
+def test_tools_that_move_money_appear_once_both_verdicts_are_in(orders: OrderDatabase) -> None:
+    customer = Customer(email="ada@example.com", allowed_order="A1001")
+    context = RunContext(customer)
+
+    assert not support_desk.may_pay_back(context, support_desk.refunds)
+    customer.low_risk_order = "A1002"
+    assert not support_desk.may_pay_back(context, support_desk.refunds)
+    customer.low_risk_order = "A1001"
+    assert support_desk.may_pay_back(context, support_desk.refunds)
 
 
 def test_order_of_somebody_else_is_not_shown(orders: OrderDatabase) -> None:
