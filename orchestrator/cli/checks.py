@@ -20,7 +20,7 @@ from orchestrator.settings import Settings
 
 CheckState = Literal["ok", "note", "problem"]
 DEFAULT_FLOWER = "http://127.0.0.1:5555"
-REPLY_SECONDS = 1.0
+REPLY_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,11 @@ def check_workers(loaded: LoadedApp, consumed: dict[str, list[str]], rows: list[
             yield Check(row.task, "problem", f"no worker takes from its queue `{row.queue}`", remedy)
 
 
-def consumed_queues(loaded: LoadedApp) -> dict[str, list[str]]:
+def consumed_queues(loaded: LoadedApp, rows: list[AgentRow]) -> dict[str, list[str]]:
     """The workers that answer, and the queues that each takes from."""
-    answers = loaded.app.control.inspect(timeout=REPLY_SECONDS).active_queues() or {}
+    # Asked by name, the answer is complete when all have answered; else only time tells.
+    known = sorted({worker for row in rows for worker in row.workers})
+    answers = loaded.app.control.inspect(destination=known or None, timeout=REPLY_SECONDS).active_queues() or {}
     return {node: [queue["name"] for queue in queues] for node, queues in answers.items()}
 
 

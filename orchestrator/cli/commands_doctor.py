@@ -51,7 +51,7 @@ def _examine(session: Session) -> tuple[list[Check], list[AgentRow]]:
     if any(check.state == "problem" for check in reach):
         return checks, []
     rows = agent_rows(session.loaded)
-    checks += check_workers(session.loaded, consumed_queues(session.loaded), rows)
+    checks += check_workers(session.loaded, consumed_queues(session.loaded, rows), rows)
     return checks, rows
 
 

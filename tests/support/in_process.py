@@ -1,0 +1,67 @@
+"""An app whose workers are this process: the engine on a memory ledger, for tests of what is above them."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+import uuid
+from collections.abc import Sequence
+from typing import Any, cast
+
+from orchestrator.agent import Agent
+from orchestrator.celery.runtime import Orchestrator
+from orchestrator.cli.apps import LoadedApp
+from orchestrator.client import Client
+from orchestrator.engine import Engine
+from orchestrator.ledger.base import AgentRecord, Pointer
+from orchestrator.ledger.memory import MemoryLedger
+from orchestrator.loop import background
+from orchestrator.perform import perform
+from orchestrator.registry import Registry
+from orchestrator.renewer import Renewer
+from orchestrator.run import Run
+from orchestrator.settings import Settings
+
+
+class InProcess:
+    """What `Orchestrator` is on Celery. Messages are performed at once, unless it `is_busy`."""
+
+    def __init__(self, agents: Sequence[Agent[Any]], *, is_busy: bool = False) -> None:
+        self.settings = Settings()
+        self.registry = Registry()
+        self.registry.add(agents)
+        self.ledger = MemoryLedger()
+        self.client = Client(lambda: self.ledger, self, self.registry, self.settings)
+        self._engine = Engine(self.ledger, self.registry, self.settings, Renewer(self.ledger))
+        self._is_busy = is_busy
+
+    def submit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
+        """Start a run."""
+        return self.client.submit(agent, input, **options)
+
+    def run(self, run_id: str) -> Run:
+        """A run's handle."""
+        return self.client.run(run_id)
+
+    def publish(self, pointer: Pointer) -> None:
+        """Perform the step on the background loop."""
+        if not self._is_busy:
+            asyncio.run_coroutine_threadsafe(self._perform(pointer), background.loop)
+
+    def announce(self, task: str, *, worker: str, queue: str | None = None) -> None:
+        """A worker says that it has loaded a task."""
+        record = AgentRecord(task, "elsewhere", queue, worker, background.loop.time())
+        background.run(self.ledger.announce([record], expire_seconds=1e12))
+
+    def as_loaded(self) -> LoadedApp:
+        """What `-A` leads to."""
+        return LoadedApp("shop:app", object(), types.ModuleType("shop"), cast(Orchestrator, self))
+
+    async def _perform(self, pointer: Pointer) -> None:
+        performed = await perform(
+            self._engine, pointer.run_id, pointer.step, message_id=str(uuid.uuid4()), worker="here@host"
+        )
+        for following in performed.pointers:
+            self.publish(following)
+        if performed.kind == "ended" and performed.claim is not None:
+            await self.ledger.close(performed.claim)
