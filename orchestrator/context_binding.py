@@ -13,6 +13,7 @@ from orchestrator.agent_tool import AgentTool
 from orchestrator.entries import ContextPatch
 from orchestrator.errors import ContextNotSerializable, UserError
 from orchestrator.handoff import to_handoff
+from orchestrator.validation_text import describe_problems
 
 JsonObject = dict[str, Any]
 
@@ -38,12 +39,23 @@ def dump_context(context: Any, *, owner: str) -> JsonObject | None:
 def check_context(context: Any, agent: Agent[Any]) -> None:
     """Refuse a context of another type than the agent declares, before anything is stored."""
     declared = find_context_type(agent)
-    if declared is None or context is None or isinstance(context, dict) or not _is_structured(declared):
+    if declared is None or context is None or not _is_structured(declared):
         return
-    if not isinstance(context, declared):
+    if isinstance(context, dict):
+        _check_dict(context, declared, agent)
+    elif not isinstance(context, declared):
         raise ContextNotSerializable(
             f"Agent `{agent.name}` works with a {declared.__name__} as context, not with a {type(context).__name__}."
         )
+
+
+def _check_dict(context: JsonObject, declared: type[Any], agent: Agent[Any]) -> None:
+    try:
+        TypeAdapter(declared).validate_python(context)
+    except ValidationError as error:
+        raise ContextNotSerializable(
+            f"The context given to agent `{agent.name}` is no {declared.__name__}: {describe_problems(error)}."
+        ) from error
 
 
 def find_context_type(agent: Agent[Any]) -> type[Any] | None:

@@ -22,6 +22,8 @@ async def perform(
     claim = await engine.ledger.claim(run_id, step, message_id=message_id, worker=worker, new=new)
     if claim is None:
         return await _pass_by(engine, run_id, step)
+    if claim.damage is not None and claim.outcome is None:
+        return await _refuse(engine, claim, claim.damage)
     try:
         invocation = QueuedTool(engine, claim) if claim.task.startswith("tools.") else Invocation(engine, claim)
     except OrchestratorError as error:
@@ -30,7 +32,7 @@ async def perform(
 
 
 async def _refuse(engine: Engine, claim: Claim, error: OrchestratorError) -> Performed:
-    """End a run that cannot even begin here: its context, say, is not of the type that the agent declares."""
+    """End a run that cannot even begin here: its log is damaged, say, or its context of the wrong type."""
     outcome, pointers = await engine.ledger.end(claim, claim.size, [], failure_outcome(fold(claim.entries), error))
     return Performed("ended", outcome.kind, claim, outcome, pointers)
 

@@ -8,12 +8,14 @@ from orchestrator.context import ToolContext
 from orchestrator.context_binding import ContextBinding
 from orchestrator.endings import cancelled_outcome, failure_outcome
 from orchestrator.engine import STALE, Engine, Performed
-from orchestrator.entries import Outcome, RunInput, Started, ToolCall
-from orchestrator.errors import LedgerError, MessageError
+from orchestrator.entries import ContextPatch, Outcome, Output, RunInput, Started, ToolCall
+from orchestrator.errors import MessageError
 from orchestrator.interrupt import Interrupt
-from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
+from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
+from orchestrator.models.base import Item
+from orchestrator.recorder import Recorder
 from orchestrator.state import fold
-from orchestrator.tool import call_tool
+from orchestrator.tool import ToolResult, call_tool
 from orchestrator.turn import UNKNOWN_OUTCOME
 
 
@@ -23,61 +25,75 @@ class QueuedTool:
     def __init__(self, engine: Engine, claim: Claim) -> None:
         self._engine = engine
         self._claim = claim
-        self._size = claim.size
+        self._call = _served_call(claim)
+        self._tool = engine.registry.tool(self._call.tool_name)
         self._state = fold(claim.entries)
         self._interrupt = Interrupt(cancelled=claim.cancel)
+        self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
 
     async def perform(self) -> Performed:
         """Run the tool, unless it is done already. Raises `LedgerError`."""
         if self._claim.outcome is not None:
-            return self._ended(self._claim.outcome)
-        with self._engine.renewer.holding(self._claim, self._interrupt.hear):
+            return self._ended(self._claim.outcome, [])
+        with (
+            self._engine.renewer.holding(self._claim, self._interrupt.hear),
+            self._engine.shutdown.interrupting(self._interrupt.give_up),
+        ):
             try:
-                outcome = await self._interrupt.run(self._run())
-                return await self._end(outcome or cancelled_outcome(self._state))
+                return await self._advance()
             except Fenced:
                 return STALE
             except CancelledMeanwhile as cancelled:
-                return Performed("ended", "cancelled", self._claim, cancelled.outcome, cancelled.pointers)
+                return self._ended(cancelled.outcome, cancelled.pointers)
+
+    async def _advance(self) -> Performed:
+        outcome = None
+        if not self._engine.shutdown.is_stopping:
+            outcome = await self._interrupt.run(self._run())
+        if outcome is None and not self._interrupt.cancelled:
+            pointers = await self._recorder.release()
+            return Performed("released", "given back: this worker stops", self._claim, pointers=pointers)
+        return self._ended(*await self._recorder.end(outcome or cancelled_outcome(self._state)))
 
     async def _run(self) -> Outcome | None:
+        was_started = any(isinstance(entry, Started) for entry in self._claim.entries)
+        if was_started and self._tool.on_interrupt == "report":
+            return self._answer(ToolResult(UNKNOWN_OUTCOME, UNKNOWN_OUTCOME, failed=True), None)
+        self._recorder.note(Started(call_id=self._call.call_id, tool=self._call.tool_name))
+        if await self._recorder.write():
+            return None
         try:
-            return await self._call()
-        except (LedgerError, Fenced, CancelledMeanwhile):
-            raise
+            return await self._run_tool()
         except Exception as error:
+            self._settle(str(error), failed=True)
             return failure_outcome(self._state, error)
 
-    async def _call(self) -> Outcome | None:
-        call = _served_call(self._claim)
-        tool = self._engine.registry.tool(call.tool_name)
-        if tool.on_interrupt == "report" and any(isinstance(entry, Started) for entry in self._claim.entries):
-            return Outcome(kind="answer", output={"output": UNKNOWN_OUTCOME, "value": UNKNOWN_OUTCOME, "failed": True})
-        started = Started(call_id=call.call_id, tool=call.tool_name)
-        if self._interrupt.cancelled or await self._engine.ledger.append(self._claim, self._size, [started]):
-            return None
-        self._size += 1
+    async def _run_tool(self) -> Outcome:
         caller = self._claim.parent[0] if self._claim.parent else self._claim.run_id
-        binding = ContextBinding(self._state.context, tool.context_type, owner=f"run {caller}")
+        binding = ContextBinding(self._state.context, self._tool.context_type, owner=f"run {caller}")
         context = ToolContext(
             binding.value,
             run_id=caller,
-            agent=call.agent,
-            tool_name=call.tool_name,
-            call_id=call.call_id,
-            arguments=call.arguments,
+            agent=self._call.agent,
+            tool_name=self._call.tool_name,
+            call_id=self._call.call_id,
+            arguments=self._call.arguments,
         )
-        result = await call_tool(tool, context, call.arguments)
+        result = await call_tool(self._tool, context, self._call.arguments)
+        return self._answer(result, binding.take_patch())
+
+    def _answer(self, result: ToolResult, patch: ContextPatch | None) -> Outcome:
+        self._settle(result.output, failed=result.failed)
         value = to_jsonable_python(result.value, fallback=str)
         output = {"output": result.output, "value": value, "failed": result.failed}
-        return Outcome(kind="answer", output=output, context=binding.take_patch())
+        return Outcome(kind="answer", output=output, context=patch)
 
-    async def _end(self, outcome: Outcome) -> Performed:
-        settled, pointers = await self._engine.ledger.end(self._claim, self._size, [], outcome)
-        return Performed("ended", settled.kind, self._claim, settled, pointers)
+    def _settle(self, output: str | list[Item], *, failed: bool) -> None:
+        call = self._call
+        self._recorder.note(Output(call_id=call.call_id, tool=call.tool_name, output=output, failed=failed))
 
-    def _ended(self, outcome: Outcome) -> Performed:
-        return Performed("ended", outcome.kind, self._claim, outcome)
+    def _ended(self, outcome: Outcome, pointers: list[Pointer]) -> Performed:
+        return Performed("ended", outcome.kind, self._claim, outcome, pointers)
 
 
 def _served_call(claim: Claim) -> ToolCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field
@@ -28,6 +29,8 @@ class Settings(BaseSettings):
     max_tries: int = Field(default=5, ge=1)
     shutdown_grace_seconds: float = Field(default=20.0, ge=0)
     """How long a worker that is told to stop lets turns go on before it gives their runs back."""
+    data_dir: Path = Path(".orchestrator")
+    """Where `orchestrator up` keeps data, logs and state, and where example agents keep files."""
     max_input_bytes: int = Field(default=4_194_304, ge=1)
     """Largest input, and largest context, of one run as JSON."""
 

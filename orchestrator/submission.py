@@ -20,6 +20,7 @@ from orchestrator.errors import InputTooLarge, InvalidInput
 from orchestrator.ledger.base import NewRun
 from orchestrator.models.base import Item
 from orchestrator.settings import Settings
+from orchestrator.validation_text import describe_problems
 
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -116,4 +117,4 @@ def _options(
             changes["expires_at"] = at
         return RunOptions.model_validate({**options.model_dump(), **changes}) if changes else options
     except ValidationError as error:
-        raise InvalidInput(f"The run's options are not valid: {error}") from error
+        raise InvalidInput(f"The run's options are not valid: {describe_problems(error)}") from error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from pathlib import Path
 
 from pydantic import BaseModel
 
-DEFAULT_PATH = Path(".orchestrator") / "orders.sqlite3"
+from orchestrator.settings import load_settings
+
+FILE_NAME = "orders.sqlite3"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -93,5 +94,5 @@ class OrderDatabase:
 
 
 def open_orders() -> OrderDatabase:
-    """The database at `SUPPORT_DATABASE`, made and filled if it is not there. For `ctx.resource(open_orders)`."""
-    return OrderDatabase(Path(os.environ.get("SUPPORT_DATABASE", DEFAULT_PATH)))
+    """The database in the data folder, made and filled if it is not there. For `ctx.resource(open_orders)`."""
+    return OrderDatabase(load_settings().data_dir / FILE_NAME)

@@ -32,7 +32,7 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
         return _answer("needs_a_person", None, "Which order is it about? Please send us the order's number.")
     if "find_order" not in seen.outputs:
         return call("find_order", order_id=order_id)
-    order = json.loads(seen.outputs["find_order"])
+    order = _read(seen, "find_order")
     if "error" in order:
         return _answer("needs_a_person", None, f"{order['error']} A colleague will look into it.")
     if "check_policy" not in seen.outputs:
@@ -45,10 +45,9 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
     if "pay_back" not in seen.outputs:
         payment = call("pay_back", order_id=order_id, reason="Refund allowed by policy.")
         return [payment, call("return_label", order_id=order_id)]
-    paid = json.loads(seen.outputs["pay_back"]).get("paid_cents", 0)
+    paid = _read(seen, "pay_back").get("paid_cents", 0)
     text = f"We are sorry about your {order['item']}. {paid / 100:.2f} EUR are on their way back to you. {_rule(seen)}"
-    label = json.loads(seen.outputs["return_label"])["label"]
-    text += f" Please use return label {label}."
+    text += f" Please use return label {_read(seen, 'return_label').get('label')}."
     return _answer("refunded", order_id, text, paid)
 
 
@@ -57,7 +56,7 @@ def policy(seen: Rehearsal) -> Call | list[Say | Call]:
     order_id = _order_id(seen.user_text) or ""
     if "find_order" not in seen.outputs:
         return [call("read_refund_policy"), call("find_order", order_id=order_id)]
-    order = json.loads(seen.outputs["find_order"])
+    order = _read(seen, "find_order")
     days = order.get("delivered_days_ago")
     if days is None:
         rule = "Orders in transit cannot be paid back yet."
@@ -73,7 +72,7 @@ def risk(seen: Rehearsal) -> Call:
     """Looks at the customer's history."""
     if "refund_history" not in seen.outputs:
         return call("refund_history")
-    refunded = json.loads(seen.outputs["refund_history"])["refunded_cents"]
+    refunded = _read(seen, "refund_history").get("refunded_cents", 50_001)
     level = "high" if refunded > 50_000 else "low"
     reason = f"The customer has got back {refunded / 100:.2f} EUR so far."
     return call("give_risk_verdict", order_id=_order_id(seen.user_text) or "", risk=level, reason=reason)
@@ -83,7 +82,9 @@ def orders(seen: Rehearsal) -> Say | Call:
     """Answers from the list of orders."""
     if "list_orders" not in seen.outputs:
         return call("list_orders")
-    known: list[dict[str, Any]] = json.loads(seen.outputs["list_orders"])
+    known = _read(seen, "list_orders")
+    if "error" in known:
+        return _answer("needs_a_person", None, f"{known['error']} A colleague will look into it.")
     text = seen.user_text.lower()
     named = [order for order in known if any(word in text for word in re.findall(r"\w{4,}", order["item"].lower()))]
     if not named:
@@ -107,6 +108,14 @@ def technical(seen: Rehearsal) -> Say:
 
 def _answer(resolution: str, order_id: str | None, message: str, amount_cents: int = 0) -> Say:
     return say({"resolution": resolution, "order_id": order_id, "amount_cents": amount_cents, "message": message})
+
+
+def _read(seen: Rehearsal, tool: str) -> Any:
+    """What a tool returned; an `error` where it failed and said so in words."""
+    try:
+        return json.loads(seen.outputs[tool])
+    except ValueError:
+        return {"error": "Something went wrong on our side."}
 
 
 def _rule(seen: Rehearsal) -> str:

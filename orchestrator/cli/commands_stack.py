@@ -19,6 +19,7 @@ from orchestrator.cli.exits import StackError
 from orchestrator.cli.orphans import end_orphans
 from orchestrator.cli.plan import (
     LLM_CONCURRENCY,
+    POOL_ENVIRONMENT,
     agent_queues,
     celery_command,
     plan_flower,
@@ -109,7 +110,7 @@ def worker(context: typer.Context) -> None:
     if not _has(given, "-P", "--pool"):
         arguments += pool_arguments(LLM_CONCURRENCY)
     command = celery_command(loaded.spec, ["worker", *arguments, *given])
-    os.execv(command[0], command)
+    os.execve(command[0], command, {**os.environ, **POOL_ENVIRONMENT})
 
 
 def choose_server(session: Session, folder: StateFolder, port: int | None) -> EmbeddedValkey | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.cli.apps import LoadedApp
 
-LLM_CONCURRENCY = 64
+LLM_CONCURRENCY = 200
 """Invocations that one process works on at once. They wait for models, so many fit."""
 
 
@@ -41,7 +41,8 @@ def plan_workers(loaded: LoadedApp, *, workers: int, concurrency: int | None, ho
         for number in range(1, workers + 1)
     ]
     if tools:
-        arguments = ["-P", "prefork", "-c", str(os.cpu_count() or 1), "-O", "fair", "-Q", ",".join(tools)]
+        # Not `-P prefork`: Celery takes that for its default, which gives way to the app's `worker_pool`.
+        arguments = ["-P", "processes", "-c", str(os.cpu_count() or 1), "-O", "fair", "-Q", ",".join(tools)]
         plans.append(_plan_worker(loaded.spec, "cpu", arguments, f"queues of tools: {', '.join(tools)}", host))
     return plans
 
@@ -62,9 +63,13 @@ def celery_command(spec: str, arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", spec, *arguments]
 
 
+POOL_ENVIRONMENT = {"CELERY_CUSTOM_WORKER_POOL": "orchestrator.celery.pool:TaskPool"}
+"""What Celery reads `-P custom` from."""
+
+
 def pool_arguments(concurrency: int) -> list[str]:
-    """A pool for agents: they wait for models, so threads will do."""
-    return ["-P", "threads", "-c", str(concurrency)]
+    """Our pool, whatever the app's settings say. The process needs `POOL_ENVIRONMENT`."""
+    return ["-P", "custom", "-c", str(concurrency)]
 
 
 def agent_queues(loaded: LoadedApp) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from orchestrator.cli.child import ChildProcess
 from orchestrator.cli.exits import StackError
-from orchestrator.cli.plan import ProcessPlan
+from orchestrator.cli.plan import POOL_ENVIRONMENT, ProcessPlan
 from orchestrator.cli.ports import answers_http
 from orchestrator.cli.statefile import ProcessMark, StackState, StateFolder
 from orchestrator.embedded import EmbeddedValkey
@@ -52,7 +52,9 @@ class Stack:
         self._children: list[ChildProcess] = []
         self._environment = {
             **os.environ,
+            **POOL_ENVIRONMENT,
             "ORCHESTRATOR_REDIS_URL": redis_url,
+            "ORCHESTRATOR_DATA_DIR": str(folder.path.absolute()),
             "PYTHONUNBUFFERED": "1",
             # Its address is this machine's loopback alone: no other machine can call it.
             "FLOWER_UNAUTHENTICATED_API": "true",

@@ -98,3 +98,9 @@ def test_label_is_a_well_formed_barcode() -> None:
 def test_label_refuses_what_has_no_bars() -> None:
     with pytest.raises(ValueError, match="ß"):
         draw_label("ß")
+
+
+def test_desk_without_a_customer_asks_for_a_person(orders: OrderDatabase) -> None:
+    result = run_inline(support_desk.triage, "Where is my keyboard?", settings=REHEARSAL)
+
+    assert result.final_output.resolution == "needs_a_person"
