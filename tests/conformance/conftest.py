@@ -16,7 +16,7 @@ from celery import Celery
 
 from orchestrator import Settings
 from tests.conformance.case import load_cases
-from tests.conformance.kit import Records
+from tests.conformance.kit import TOOLS_QUEUE, Records
 from tests.conformance.sides import ScriptPlayer, build_app
 from tests.support.model_server import ModelServer
 
@@ -69,7 +69,8 @@ def sides(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def _start_worker(variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    options = ["--pool=threads", "--concurrency=8", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    options = ["--pool=threads", "--concurrency=8", f"--queues=celery,{TOOLS_QUEUE}"]
+    options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = [sys.executable, "-m", "celery", "-A", "tests.conformance.worker", "worker", *options]
     with log.open("wb") as output:
         return subprocess.Popen(

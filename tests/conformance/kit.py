@@ -16,6 +16,8 @@ import orchestrator
 from orchestrator import handoff_filters
 from tests.conformance.case import Case
 
+TOOLS_QUEUE = "conformance-tools"
+
 
 class Records:
     """What tools and hooks did, in a file: on one side they run in another process."""
@@ -52,6 +54,7 @@ class Kit:
     ToolOutputImage: Any
     ToolOutputText: Any
     ToolsToFinalOutputResult: Any
+    file_search: Any
     function_tool: Any
     handoff: Any
     remove_all_tools: Any
@@ -83,6 +86,10 @@ class Kit:
 
         return self.function_tool(run, name_override=name, **options)
 
+    def queued(self) -> dict[str, Any]:
+        """Options that put a tool on a queue: here it runs as a Celery task of its own, there beside the agent."""
+        return {}
+
     def run_hooks(self) -> Any:
         """Hooks for all agents of a run, which record."""
         return _recording(self.RunHooks, "run", lambda agent: self.record)
@@ -112,6 +119,7 @@ class SdkKit(Kit):
     ToolOutputImage = agents.ToolOutputImage
     ToolOutputText = agents.ToolOutputText
     ToolsToFinalOutputResult = agents.ToolsToFinalOutputResult
+    file_search = staticmethod(agents.FileSearchTool)
     function_tool = staticmethod(agents.function_tool)
     handoff = staticmethod(agents.handoff)
     remove_all_tools = staticmethod(agents.extensions.handoff_filters.remove_all_tools)
@@ -145,10 +153,14 @@ class EngineKit(Kit):
     ToolOutputImage = orchestrator.ToolOutputImage
     ToolOutputText = orchestrator.ToolOutputText
     ToolsToFinalOutputResult = orchestrator.ToolsToFinalOutputResult
+    file_search = staticmethod(orchestrator.file_search)
     function_tool = staticmethod(orchestrator.function_tool)
     handoff = staticmethod(orchestrator.handoff)
     remove_all_tools = staticmethod(handoff_filters.remove_all_tools)
     web_search = staticmethod(orchestrator.web_search)
+
+    def queued(self) -> dict[str, Any]:
+        return {"queue": TOOLS_QUEUE}
 
 
 def _recording(base: Any, kind: str, recorder_of: Any) -> Any:

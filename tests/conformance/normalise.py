@@ -13,6 +13,7 @@ from tests.conformance.sides import Outcome
 def normalise(outcome: Outcome, case: Case) -> dict[str, Any]:
     """The outcome as it has to be on both sides."""
     plain = dataclasses.asdict(outcome)
+    plain["effects"] = _pair_hooks(plain["effects"])
     plain["requests"] = {model: [_request(body) for body in bodies] for model, bodies in outcome.requests.items()}
     if case.is_parallel:
         # What happens side by side has no order: the SDK's tasks share a loop, ours may be on two workers.
@@ -20,6 +21,17 @@ def normalise(outcome: Outcome, case: Case) -> dict[str, Any]:
         for bodies in plain["requests"].values():
             bodies.sort(key=json.dumps)
     return plain
+
+
+def _pair_hooks(effects: list[Any]) -> list[Any]:
+    """The SDK calls the run's and the agent's hook of one event side by side, in no order; we call the run's first."""
+    paired: list[Any] = []
+    for kind, *rest in effects:
+        if kind == "run" and paired and paired[-1][:2] == ["agent", rest[0]]:
+            paired.insert(len(paired) - 1, [kind, *rest])
+        else:
+            paired.append([kind, *rest])
+    return paired
 
 
 def _request(body: Json) -> Json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.conformance.case import CASES, load_cases
@@ -16,8 +18,10 @@ load_cases()
 async def test_engine_does_what_the_agents_sdk_does(name: str, sides: Sides) -> None:
     case = CASES[name]
 
-    theirs = await run_sdk(case, sides.sdk_server, sides.sdk_records)
-    ours = await run_engine(case, sides.agents[name], sides.engine_server, sides.settings, sides.engine_records)
+    theirs, ours = await asyncio.gather(
+        run_sdk(case, sides.sdk_server, sides.sdk_records),
+        run_engine(case, sides.agents[name], sides.engine_server, sides.settings, sides.engine_records),
+    )
 
     our_fields, their_fields = normalise(ours, case), normalise(theirs, case)
     found = {name: (our_fields.pop(name), their_fields.pop(name)) for name in case.differs}

@@ -59,8 +59,13 @@ def test_a_context_of_another_type_is_refused_at_once() -> None:
         check_context(Counter(1), Agent("a", context_type=Basket))
 
 
-def test_a_dict_is_accepted_for_any_type() -> None:
+def test_a_dict_that_fits_is_accepted() -> None:
     check_context({"items": []}, Agent("a", context_type=Basket))
+
+
+def test_a_dict_that_does_not_fit_is_refused_at_once() -> None:
+    with pytest.raises(ContextNotSerializable, match="context given to agent `a` is no Basket: `items`"):
+        check_context({"items": 3}, Agent("a", context_type=Basket))
 
 
 def test_the_type_is_found_at_the_nearest_agent() -> None:

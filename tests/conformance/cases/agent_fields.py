@@ -1,5 +1,7 @@
 """Section A: what an agent's fields mean."""
 
+import datetime
+import enum
 import typing
 from dataclasses import dataclass
 
@@ -13,6 +15,10 @@ from tests.support.model_server import message, tool_call
 class Report(BaseModel):
     title: str
     pages: int
+
+
+class Colour(enum.Enum):
+    RED = "r"
 
 
 class Entry(TypedDict):
@@ -189,6 +195,40 @@ def is_enabled_is_asked_every_turn(kit):
     return kit.agent(tools=[kit.function_tool(switch), hidden, kit.tool("off", is_enabled=False)])
 
 
+@case([[tool_call("once")], [message("done")]], context={"used": False})
+def a_tool_may_disable_itself(kit):
+    def once(ctx: kit.RunContext[dict]) -> str:
+        ctx.context["used"] = True
+        return "used"
+
+    return kit.agent(tools=[kit.function_tool(once, is_enabled=lambda ctx, agent: not ctx.context["used"])])
+
+
+@case([[tool_call("close"), tool_call("transfer_to_{case}_b")], [message("done")]], context={"open": True})
+def a_tool_may_disable_a_handoff_that_is_asked_for_already(kit):
+    def close(ctx: kit.RunContext[dict]) -> str:
+        ctx.context["open"] = False
+        return "closed"
+
+    to_b = kit.handoff(kit.agent("b"), is_enabled=lambda ctx, agent: ctx.context["open"])
+    return kit.agent("a", tools=[kit.function_tool(close)], handoffs=[to_b])
+
+
+@case(
+    [[tool_call("close"), tool_call("ask", {"input": "x"})], [message("one")], [message("done")]],
+    context={"open": True},
+)
+def a_tool_may_disable_a_called_agent_that_is_asked_for_already(kit):
+    def close(ctx: kit.RunContext[dict]) -> str:
+        ctx.context["open"] = False
+        return "closed"
+
+    child = kit.agent("child")
+    is_open = {"is_enabled": lambda ctx, agent: ctx.context["open"]}
+    ask = child.as_tool(tool_name="ask", tool_description="Asks.", **is_open)
+    return kit.agent("a", tools=[kit.function_tool(close), ask])
+
+
 @case([[tool_call("other"), tool_call("fleeting")]])
 def a_tool_that_is_disabled_before_it_runs_is_an_error(kit):
     asked = []
@@ -205,3 +245,77 @@ def a_clone_is_an_agent_of_its_own(kit):
     original = kit.agent("a", instructions="I am A.", tools=[kit.tool("look")])
     clone = original.clone(name=f"{kit.case.name}.b", instructions="I am B.")
     return original.clone(handoffs=[clone])
+
+
+@case([[tool_call("transfer_to_{case}_billing_agent___eu_")], [message("done")]])
+def names_may_hold_what_no_function_name_may(kit):
+    return kit.agent("Triage (alle Länder)", handoffs=[kit.agent("Billing Agent [€EU]")])
+
+
+@case([[tool_call("{case}_billing_agent", {"input": "x"})], [message("one")], [message("done")]])
+def the_name_of_a_called_agents_tool_is_made_of_its_name(kit):
+    child = kit.agent("Billing Agent")
+    return kit.agent("Triage", tools=[child.as_tool(tool_name=None, tool_description="Bills.")])
+
+
+@case([[message('{"response": "2026-02-03"}')]])
+def a_date_is_wrapped(kit):
+    return kit.agent(output_type=datetime.date)
+
+
+@case([[message('{"response": null}')]])
+def an_answer_may_be_none(kit):
+    return kit.agent(output_type=int | None)
+
+
+@case([[message('{"response": "r"}')]])
+def an_enum_is_wrapped(kit):
+    return kit.agent(output_type=Colour)
+
+
+@case([[message('{"response": [{"title": "T", "pages": 1}]}')]])
+def a_list_of_models_is_wrapped(kit):
+    return kit.agent(output_type=list[Report])
+
+
+@case([[message('{"a": 1}')]])
+def a_dict_is_not_wrapped(kit):
+    return kit.agent(output_type=kit.AgentOutputSchema(dict[str, int], strict_json_schema=False))
+
+
+@case([[message("never asked")]])
+def an_exception_of_the_instructions_ends_the_run(kit):
+    def instructions(context, agent):
+        raise KeyError("no")
+
+    return kit.agent(instructions=instructions)
+
+
+@case([[message("never asked")]])
+def an_exception_of_is_enabled_ends_the_run(kit):
+    def is_enabled(ctx, agent):
+        raise KeyError("no")
+
+    return kit.agent(tools=[kit.tool("look", is_enabled=is_enabled)])
+
+
+@case([[tool_call("hidden")], [message("done")]])
+def a_hidden_tool_is_unknown(kit):
+    return kit.agent(tools=[kit.tool("hidden", is_enabled=False)])
+
+
+@case(
+    [[tool_call("hidden"), tool_call("transfer_to_{case}_b")], [message("done")]],
+    options={"tool_not_found_behavior": "return_error_to_model"},
+)
+def the_model_may_be_told_that_a_hidden_tool_is_unknown(kit):
+    hidden = kit.handoff(kit.agent("b"), is_enabled=False)
+    return kit.agent(tools=[kit.tool("hidden", is_enabled=False)], handoffs=[hidden])
+
+
+@case([[message("done")]])
+def hosted_tools_have_options(kit):
+    near = {"type": "approximate", "city": "Rome"}
+    search = kit.web_search(user_location=near, search_context_size="low")
+    files = kit.file_search(vector_store_ids=["vs_1"], max_num_results=3)
+    return kit.agent(tools=[search, files], model_settings=kit.ModelSettings(tool_choice="file_search"))

@@ -189,7 +189,13 @@ def a_called_agent_may_hand_over(kit):
     return _asking(kit, kit.agent("child", model="child", handoffs=[kit.agent("other", model="child")]))
 
 
-@case({"": [ASK, DONE], "child": [[tool_call("deeper", {"input": "?"})], [message("Because.")]], "leaf": [[message("So.")]]})
+@case(
+    {
+        "": [ASK, DONE],
+        "child": [[tool_call("deeper", {"input": "?"})], [message("Because.")]],
+        "leaf": [[message("So.")]],
+    }
+)
 def a_called_agent_may_call_agents(kit):
     leaf = kit.agent("leaf", model="leaf")
     deeper = leaf.as_tool(tool_name="deeper", tool_description="Asks on.")
@@ -201,7 +207,10 @@ def _echo(body):
 
 
 @case(
-    {"": [[tool_call("ask", {"input": "one"}), tool_call("look"), tool_call("ask", {"input": "two"})], DONE], "child": _echo},
+    {
+        "": [[tool_call("ask", {"input": "one"}), tool_call("look"), tool_call("ask", {"input": "two"})], DONE],
+        "child": _echo,
+    },
     is_parallel=True,
 )
 def agents_are_called_side_by_side_with_tools(kit):
@@ -259,4 +268,78 @@ def settings_of_the_run_reach_called_agents(kit):
     options={"tool_not_found_behavior": "return_error_to_model"},
 )
 def options_of_the_run_reach_called_agents(kit):
+    return _asking(kit, kit.agent("child", model="child"))
+
+
+@case({"": [[tool_call("one", {"input": "1"})], [tool_call("two", {"input": "2"})], DONE], "child": _echo})
+def one_agent_may_be_two_tools(kit):
+    child = kit.agent("child", model="child")
+    one = child.as_tool(tool_name="one", tool_description="First.")
+    return kit.agent(tools=[one, child.as_tool(tool_name="two", tool_description="Second.")])
+
+
+@case({"": [ASK, [tool_call("transfer_to_{case}_child")]], "child": [[message("Because.")], [message("Bye.")]]})
+def one_agent_may_be_a_tool_and_a_handoff(kit):
+    child = kit.agent("child", model="child")
+    return kit.agent(tools=[child.as_tool(tool_name="ask", tool_description="Asks.")], handoffs=[child])
+
+
+@case({"": [ASK, DONE], "child": [[tool_call("look")]]})
+def a_called_agent_may_stop_on_its_first_tool(kit):
+    child = kit.agent(
+        "child", model="child", tools=[kit.tool("look", {"a": 1})], tool_use_behavior="stop_on_first_tool"
+    )
+    return _asking(kit, child)
+
+
+@case(
+    {
+        "": [ASK, DONE],
+        "child": [[tool_call("deeper", {"input": "?"})], [message("Because.")]],
+        "leaf": [error(500, "ouch")],
+    }
+)
+def a_failure_far_below_is_told_to_the_nearest_caller(kit):
+    deeper = kit.agent("leaf", model="leaf").as_tool(tool_name="deeper", tool_description="Asks on.")
+    return _asking(kit, kit.agent("child", model="child", tools=[deeper]))
+
+
+@case(
+    {"": [ASK, DONE], "child": [[tool_call("transfer_to_{case}_other")], [message("Because.")]]},
+    context={"seen": [], "kept": 1},
+)
+def what_changes_after_a_handoff_below_comes_back(kit):
+    other = kit.agent("other", model="child", instructions=lambda ctx, agent: str(ctx.context))
+
+    def on_handoff(context):
+        context.context["seen"] = ["child"]
+
+    child = kit.agent("child", model="child", handoffs=[kit.handoff(other, on_handoff=on_handoff)])
+    return _asking(kit, child)
+
+
+@case(
+    {"": [ASK, DONE], "child": [[tool_call("mark")], error(500, "ouch")]},
+    context={"marks": 1},
+)
+def what_a_failed_agent_has_changed_in_the_context_stays(kit):
+    def mark(ctx: kit.RunContext[dict]) -> str:
+        ctx.context["marks"] += 1
+        return "marked"
+
+    return _asking(kit, kit.agent("child", model="child", tools=[kit.function_tool(mark)]))
+
+
+@case({"": [[tool_call("ask", "{broken"), *ASK], DONE], "child": [[message("Because.")]]})
+def one_call_may_fail_beside_one_that_is_answered(kit):
+    return _asking(kit, kit.agent("child", model="child"))
+
+
+@case({"": [[tool_call("ask", "{broken")], DONE], "child": []}, records_hooks=True)
+def hooks_see_a_call_whose_arguments_are_wrong(kit):
+    return _asking(kit, kit.agent("child", model="child"))
+
+
+@case({"": [ASK], "child": [[message("Because.")]]}, options={"max_turns": 1})
+def turns_run_out_while_a_called_agent_answers(kit):
     return _asking(kit, kit.agent("child", model="child"))

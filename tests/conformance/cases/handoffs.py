@@ -44,9 +44,7 @@ def tools_run_before_a_handoff(kit):
 
 @case([[tool_call("look"), TO_B], DONE])
 def a_handoff_beats_stop_on_first_tool(kit):
-    return kit.agent(
-        "a", tools=[kit.tool("look")], handoffs=[kit.agent("b")], tool_use_behavior="stop_on_first_tool"
-    )
+    return kit.agent("a", tools=[kit.tool("look")], handoffs=[kit.agent("b")], tool_use_behavior="stop_on_first_tool")
 
 
 @case([[tool_call("look")], [message("On my way."), TO_B], [tool_call("look")], [TO_C], DONE])
@@ -123,7 +121,11 @@ def arguments_of_a_handoff_without_input_are_ignored(kit):
 
 # ---- filters -------------------------------------------------------------------------------------
 
-LONG = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}, {"role": "user", "content": "three"}]
+LONG = [
+    {"role": "user", "content": "one"},
+    {"role": "assistant", "content": "two"},
+    {"role": "user", "content": "three"},
+]
 
 
 def _filtered(kit, input_filter):
@@ -163,6 +165,26 @@ def a_filter_may_set_what_is_shown(kit):
 
 
 @case(FILTERED, input=LONG)
+def a_filter_may_leave_a_call_without_its_output(kit):
+    return _filtered(kit, lambda data: data.clone(new_items=data.new_items[:-1]))
+
+
+@case(FILTERED, input=LONG)
+def a_filter_may_leave_an_output_without_its_call(kit):
+    return _filtered(kit, lambda data: data.clone(new_items=data.new_items[-1:]))
+
+
+@case(FILTERED, input=LONG)
+def a_filter_may_leave_an_earlier_call_without_its_output(kit):
+    return _filtered(kit, lambda data: data.clone(pre_handoff_items=data.pre_handoff_items[:-1]))
+
+
+@case(FILTERED, input=LONG)
+def a_filter_may_change_the_order(kit):
+    return _filtered(kit, lambda data: data.clone(input_history=data.input_history[::-1]))
+
+
+@case(FILTERED, input=LONG)
 def all_tools_may_be_removed(kit):
     return _filtered(kit, kit.remove_all_tools)
 
@@ -192,6 +214,25 @@ def a_filter_sees_three_parts(kit):
         return data
 
     return _filtered(kit, count)
+
+
+REASONING = {"type": "reasoning", "id": "rs_1", "summary": []}
+SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}}
+
+
+@case([[REASONING, SEARCH, REASONING | {"id": "rs_2"}, TO_B], DONE, DONE, DONE], input=[*LONG, REASONING, SEARCH])
+def hosted_tools_and_reasoning_are_removed_too(kit):
+    return _filtered(kit, kit.remove_all_tools)
+
+
+@case([[tool_call("look", call_id="c1")], [TO_B], [tool_call("look", call_id="c1")], DONE], input=LONG)
+def a_call_that_was_filtered_out_does_not_run_again(kit):
+    return _filtered(kit, kit.remove_all_tools)
+
+
+@case([[REASONING, TO_B], DONE], input=LONG)
+def reasoning_goes_with_its_call(kit):
+    return _filtered(kit, lambda data: data.clone(new_items=data.new_items[:-1]))
 
 
 # ---- enabled, cycles -----------------------------------------------------------------------------

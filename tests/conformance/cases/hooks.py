@@ -89,6 +89,51 @@ def a_hook_that_fails_ends_the_run(kit):
     return kit.agent(hooks=Failing())
 
 
+def _failing(kit, method):
+    class Failing(kit.AgentHooks):
+        pass
+
+    async def fail(self, *args, **kwargs):
+        raise KeyError(method)
+
+    setattr(Failing, method, fail)
+    return kit.agent("a", tools=[kit.tool("look")], handoffs=[kit.agent("b")], hooks=Failing())
+
+
+# There, whatever goes wrong around a tool is wrapped.
+AROUND_A_TOOL = {"error": ("KeyError", "UserError")}
+
+
+@case([LOOK, DONE], differs=AROUND_A_TOOL)
+def a_hook_that_fails_before_a_tool_ends_the_run(kit):
+    return _failing(kit, "on_tool_start")
+
+
+@case([LOOK, DONE], differs=AROUND_A_TOOL)
+def a_hook_that_fails_after_a_tool_ends_the_run(kit):
+    return _failing(kit, "on_tool_end")
+
+
+@case([LOOK, DONE])
+def a_hook_that_fails_before_a_call_ends_the_run(kit):
+    return _failing(kit, "on_llm_start")
+
+
+@case([LOOK, DONE])
+def a_hook_that_fails_after_a_call_ends_the_run(kit):
+    return _failing(kit, "on_llm_end")
+
+
+@case([TO_B, DONE])
+def a_hook_that_fails_at_a_handoff_ends_the_run(kit):
+    return _failing(kit, "on_handoff")
+
+
+@case([DONE])
+def a_hook_that_fails_at_the_end_ends_the_run(kit):
+    return _failing(kit, "on_end")
+
+
 @case([LOOK, DONE], context={"log": []})
 def hooks_may_change_the_context(kit):
     class Logging(kit.AgentHooks):

@@ -190,6 +190,32 @@ def a_function_may_answer_with_nothing(kit):
     return kit.agent(tools=[kit.tool("one")], tool_use_behavior=decide)
 
 
+@case([[tool_call("one")]])
+def an_exception_of_that_function_ends_the_run(kit):
+    def decide(context, results):
+        raise KeyError("no")
+
+    return kit.agent(tools=[kit.tool("one")], tool_use_behavior=decide)
+
+
+@case([[tool_call("one")], [message("done")]])
+def that_function_must_return_its_result(kit):
+    return kit.agent(tools=[kit.tool("one")], tool_use_behavior=lambda context, results: None)
+
+
+@case([[tool_call("one")]])
+def that_function_may_answer_with_any_value(kit):
+    def decide(context, results):
+        return kit.ToolsToFinalOutputResult(is_final_output=True, final_output=Report(title="T"))
+
+    return kit.agent(tools=[kit.tool("one")], tool_use_behavior=decide, output_type=Report)
+
+
+@case([[tool_call("unknown")], [tool_call("look")]], options={"tool_not_found_behavior": "return_error_to_model"})
+def an_unknown_tool_is_nothing_to_stop_on(kit):
+    return kit.agent(tools=[kit.tool("look")], tool_use_behavior="stop_on_first_tool")
+
+
 @case([[tool_call("transfer_to_{case}_b")], [message("done")]])
 def handoffs_are_no_tools_to_stop_on(kit):
     return kit.agent("a", handoffs=[kit.agent("b")], tool_use_behavior="stop_on_first_tool")
@@ -271,6 +297,138 @@ def a_tool_and_a_handoff_of_one_name_may_be_an_error(kit):
 
 
 # ---- errors and error handlers -------------------------------------------------------------------
+
+
+@case([[message("never asked")]], options={"tool_name_collision_policy": "error"})
+def two_handoffs_of_one_name_may_be_an_error(kit):
+    override = {"tool_name_override": "pass_on"}
+    return kit.agent("a", handoffs=[kit.handoff(kit.agent("b"), **override), kit.handoff(kit.agent("c"), **override)])
+
+
+@case([[tool_call("pass_on")], [message("done")]])
+def two_handoffs_of_one_name(kit):
+    override = {"tool_name_override": "pass_on"}
+    return kit.agent("a", handoffs=[kit.handoff(kit.agent("b"), **override), kit.handoff(kit.agent("c"), **override)])
+
+
+# ---- items that are neither messages nor function calls ------------------------------------------
+
+
+def hosted(kind, **fields):
+    return {"type": kind, "id": f"{kind}_1", "status": "completed", **fields}
+
+
+@case(
+    [
+        [hosted("file_search_call", queries=["q"], results=None)],
+        [hosted("code_interpreter_call", code="1", container_id="c", outputs=None)],
+        [hosted("image_generation_call", result="aGk=")],
+        [message("done")],
+    ]
+)
+def calls_of_other_hosted_tools_are_another_turn(kit):
+    return kit.agent()
+
+
+@case([[{"type": "mcp_list_tools", "id": "m", "server_label": "s", "tools": []}]])
+def a_list_of_mcp_tools_alone(kit):
+    return kit.agent()
+
+
+@case([[{"type": "mcp_call", "id": "m", "server_label": "s", "name": "n", "arguments": "{}"}], [message("done")]])
+def a_hosted_mcp_call_alone_is_another_turn(kit):
+    return kit.agent()
+
+
+@case([[SEARCH, tool_call("look")], [message("done")]])
+def hosted_tools_beside_a_call(kit):
+    return kit.agent(tools=[kit.tool("look")])
+
+
+@case([[hosted("local_shell_call", call_id="c1", action={"type": "exec", "command": ["ls"], "env": {}})]])
+def a_local_shell_call_without_an_executor_is_an_error(kit):
+    return kit.agent()
+
+
+@case([[hosted("computer_call", call_id="c1", pending_safety_checks=[], action={"type": "screenshot"})]])
+def a_computer_call_without_a_computer_is_an_error(kit):
+    return kit.agent()
+
+
+@case([[{"type": "custom_tool_call", "id": "ct", "call_id": "c1", "name": "raw", "input": "text"}]])
+def a_custom_tool_call_without_the_tool_is_an_error(kit):
+    return kit.agent()
+
+
+# ---- replies that are odd ------------------------------------------------------------------------
+
+
+@case(
+    [
+        Reply(
+            items=[message("cut off")],
+            changes={"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+        )
+    ]
+)
+def an_incomplete_reply(kit):
+    return kit.agent()
+
+
+@case([Reply(changes={"status": "failed", "error": {"code": "server_error", "message": "ouch"}})])
+def a_failed_reply(kit):
+    return kit.agent()
+
+
+# There, parsing fails somewhere.
+@case([Reply(body="<html>")], differs={"error": ("ModelBehaviorError", "AttributeError")})
+def a_reply_that_is_no_json(kit):
+    return kit.agent()
+
+
+@case([Reply(items=[message("done")], changes={"usage": None})])
+def a_reply_without_usage(kit):
+    return kit.agent()
+
+
+# ---- what a caller gives -------------------------------------------------------------------------
+
+CALL = {"type": "function_call", "call_id": "old", "name": "gone", "arguments": "{}"}
+
+
+@case([[message("done")]], input=[{"role": "user", "content": "One"}, CALL])
+def a_call_without_output_in_the_input_stays(kit):
+    return kit.agent()
+
+
+@case(
+    [[message("done")]],
+    input=[
+        {"role": "user", "content": "One"},
+        CALL,
+        {"type": "function_call_output", "call_id": "old", "output": "first"},
+        {"type": "function_call_output", "call_id": "old", "output": "second"},
+    ],
+)
+def two_outputs_of_one_call_in_the_input(kit):
+    return kit.agent()
+
+
+@case(
+    [[tool_call("mark", call_id="old")], [message("done")]],
+    input=[
+        {"role": "user", "content": "One"},
+        {**CALL, "name": "mark"},
+        {"type": "function_call_output", "call_id": "old", "output": "first"},
+    ],
+)
+def a_call_id_of_the_input_may_come_again(kit):
+    return kit.agent(tools=[kit.tool("mark")])
+
+
+@case([[message("done")]], input="")
+def an_empty_text_is_an_input(kit):
+    return kit.agent()
 
 
 @case([error(400, "no such thing")])

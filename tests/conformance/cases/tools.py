@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -18,7 +19,9 @@ class Place(BaseModel):
 DONE = [message("done")]
 
 
-@case([[tool_call("book", {"place": {"city": "Rome", "country": None}, "nights": 2, "kind": "quiet", "tags": []})], DONE])
+@case(
+    [[tool_call("book", {"place": {"city": "Rome", "country": None}, "nights": 2, "kind": "quiet", "tags": []})], DONE]
+)
 def a_tools_schema_comes_from_its_signature(kit):
     def book(
         place: Place,
@@ -59,9 +62,7 @@ def a_tool_may_be_renamed_and_described(kit):
         """
         return "ok"
 
-    tool = kit.function_tool(
-        original, name_override="renamed", description_override="Shown.", use_docstring_info=False
-    )
+    tool = kit.function_tool(original, name_override="renamed", description_override="Shown.", use_docstring_info=False)
     return kit.agent(tools=[tool])
 
 
@@ -272,9 +273,7 @@ def an_unknown_tool_is_an_error(kit):
     return kit.agent(tools=[kit.tool("look")])
 
 
-@case(
-    [[tool_call("look"), tool_call("unknown")], DONE], options={"tool_not_found_behavior": "return_error_to_model"}
-)
+@case([[tool_call("look"), tool_call("unknown")], DONE], options={"tool_not_found_behavior": "return_error_to_model"})
 def the_model_may_be_told_of_an_unknown_tool(kit):
     return kit.agent(tools=[kit.tool("look")])
 
@@ -347,7 +346,9 @@ def two_different_calls_of_one_id_are_an_error(kit):
     return _numbers(kit)
 
 
-@case([[{"type": "function_call", "id": "fc", "call_id": "", "name": "look", "arguments": "{}", "status": "completed"}]])
+@case(
+    [[{"type": "function_call", "id": "fc", "call_id": "", "name": "look", "arguments": "{}", "status": "completed"}]]
+)
 def a_call_without_id_is_an_error(kit):
     return kit.agent(tools=[kit.tool("look")])
 
@@ -421,3 +422,106 @@ def outputs_in_a_list_are_items(kit):
 @case(LOOK)
 def a_list_with_something_else_is_text(kit):
     return _returning(kit, [{"type": "text", "text": "one"}, "two"])
+
+
+# ---- on a queue of their own ---------------------------------------------------------------------
+
+
+def _queued(kit, function, **options):
+    # Such tools are tasks: no two may share a name.
+    return kit.function_tool(function, name_override=f"{kit.case.name}_tool", **kit.queued(), **options)
+
+
+@case(
+    [[tool_call("{case}_tool", {"a": 1}), tool_call("look"), tool_call("{case}_tool", {"a": 2})], DONE],
+    is_parallel=True,
+)
+def tools_may_run_on_a_queue(kit):
+    def double(a: int) -> dict:
+        kit.record(a)
+        return {"doubled": 2 * a}
+
+    return kit.agent(tools=[_queued(kit, double), kit.tool("look")])
+
+
+@case([[tool_call("{case}_tool")], DONE])
+def an_exception_on_a_queue_is_told_to_the_model(kit):
+    def fail() -> str:
+        raise ValueError("secret")
+
+    return kit.agent(tools=[_queued(kit, fail)])
+
+
+@case([[tool_call("{case}_tool")], DONE])
+def an_exception_on_a_queue_may_end_the_run(kit):
+    def fail() -> str:
+        raise ValueError("fatal")
+
+    return kit.agent(tools=[_queued(kit, fail, failure_error_function=None)])
+
+
+@case([[tool_call("{case}_tool", "{broken")], DONE])
+def arguments_that_are_no_json_are_told_from_a_queue(kit):
+    def double(a: int) -> int:
+        return 2 * a
+
+    return kit.agent(tools=[_queued(kit, double)])
+
+
+@case([[tool_call("{case}_tool")], DONE], context={"marks": 1, "kept": "k"})
+def a_tool_on_a_queue_changes_the_context(kit):
+    def mark(ctx: kit.ToolContext[dict]) -> str:
+        ctx.context["marks"] += 1
+        return f"{ctx.tool_name} {ctx.context['kept']}"
+
+    return kit.agent(tools=[_queued(kit, mark)], instructions=lambda ctx, agent: str(ctx.context["marks"]))
+
+
+@case([[tool_call("{case}_tool")]])
+def the_output_of_a_tool_on_a_queue_may_be_the_answer(kit):
+    def look() -> Place:
+        return Place(city="Rome")
+
+    return kit.agent(tools=[_queued(kit, look)], tool_use_behavior="stop_on_first_tool", output_type=Place)
+
+
+@case([[tool_call("{case}_tool"), tool_call("transfer_to_{case}_b")], DONE])
+def a_tool_on_a_queue_answers_before_a_handoff(kit):
+    def look() -> str:
+        kit.record("looked")
+        return "seen"
+
+    return kit.agent("a", tools=[_queued(kit, look)], handoffs=[kit.agent("b")])
+
+
+# ---- typed contexts ------------------------------------------------------------------------------
+
+
+class Basket(BaseModel):
+    items: list[str] = []
+    owner: Place | None = None
+
+
+@dataclass
+class Counter:
+    count: int
+    names: list[str]
+
+
+@case([[tool_call("put", {"item": "pear"})], DONE], context=Basket(items=["apple"], owner=Place(city="Rome")))
+def the_context_may_be_a_pydantic_model(kit):
+    def put(ctx: kit.RunContext[Basket], item: str) -> str:
+        ctx.context.items.append(item)
+        return f"{ctx.context.owner.city}: {len(ctx.context.items)}"
+
+    return kit.agent(tools=[kit.function_tool(put)], instructions=lambda ctx, agent: repr(ctx.context))
+
+
+@case([[tool_call("count", {"name": "b"})], DONE], context=Counter(1, ["a"]))
+def the_context_may_be_a_dataclass(kit):
+    def count(ctx: kit.RunContext[Counter], name: str) -> str:
+        ctx.context.count += 1
+        ctx.context.names.append(name)
+        return repr(ctx.context)
+
+    return kit.agent(tools=[kit.function_tool(count)], instructions=lambda ctx, agent: repr(ctx.context))
