@@ -29,6 +29,7 @@ class InvocationTask(Task):  # type: ignore[misc]
     """Performs a step, then answers, or ends without a word to the canvas because the run goes on elsewhere."""
 
     abstract = True
+    Strategy = "orchestrator.celery.strategy:invocation_strategy"
     typing = False  # arguments are checked by read_message, with better words
     acks_late = True
     reject_on_worker_lost = True

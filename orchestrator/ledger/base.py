@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.entries import Entry, EntryBase, Outcome
+from orchestrator.errors import MessageError
 from orchestrator.usage import Usage
 
 Status = Literal["queued", "running", "parked", "done"]
@@ -95,6 +96,8 @@ class Claim:
     """Set: only the delivery is left."""
     parent: tuple[str, str] | None
     continuation: Mapping[str, Any]
+    damage: MessageError | None = None
+    """Set: `entries` ends where the log could no longer be read."""
 
 
 @dataclass(frozen=True)

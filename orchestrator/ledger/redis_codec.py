@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.entries import Invoked, Outcome, dump_entry, load_entry
+from orchestrator.entries import Entry, Invoked, Outcome, dump_entry, load_entry
 from orchestrator.errors import MessageError
 from orchestrator.ledger import entry_rules
 from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary
@@ -102,18 +102,30 @@ def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
 def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
     """The answer of `claim`."""
     log, (fence, task, cancel, outcome, parent, parent_call, continuation) = answer
+    entries, damage = _load_readable(log)
     return Claim(
         run_id=run_id,
         step=step,
         fence=int(fence),
         size=len(log),
         task=task,
-        entries=[load_entry(text) for text in log],
+        entries=entries,
         cancel=bool(cancel),
         outcome=load_outcome(outcome) if outcome else None,
         parent=(parent, parent_call) if parent else None,
         continuation=json.loads(continuation),
+        damage=damage,
     )
+
+
+def _load_readable(log: Sequence[str]) -> tuple[list[Entry], MessageError | None]:
+    entries: list[Entry] = []
+    try:
+        for text in log:
+            entries.append(load_entry(text))
+    except MessageError as error:
+        return entries, error
+    return entries, None
 
 
 def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:

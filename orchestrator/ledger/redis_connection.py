@@ -73,7 +73,7 @@ class RedisConnection:
         except _INTERRUPTIONS as error:
             raise LedgerUnavailable(
                 f"The ledger at {self.address} cannot be reached. Start one with `orchestrator up`, "
-                "or set ORCHESTRATOR_LEDGER_URL to a running Redis or Valkey."
+                "or set ORCHESTRATOR_REDIS_URL (or ORCHESTRATOR_LEDGER_URL) to a running Redis or Valkey."
             ) from error
         except exceptions.ResponseError:
             raise

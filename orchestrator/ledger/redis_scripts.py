@@ -92,6 +92,8 @@ def _read_refusal(error: ResponseError, name: str, arguments: Mapping[str, Any],
             return refusals.conflict(detail)
         case "OUTDATED":
             return refusals.outdated(run_id, arguments["at"], int(detail))
+        case "NEWER":
+            return refusals.newer(run_id, int(detail))
         case "ENDED":
             return refusals.ended(run_id)
         case "UNFINISHED":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import LedgerError, RunConflict
+from orchestrator.entries import VERSION
+from orchestrator.errors import LedgerError, NewerVersion, RunConflict
 from orchestrator.ledger.base import Fenced
 
 
@@ -24,6 +25,15 @@ def outdated(run_id: str, expected: int, size: int) -> LedgerError:
     return LedgerError(
         f"The log of run `{run_id}` has {size} entries, this invocation expected {expected}. "
         "It must not write what it decided on an older log: claim the run again.",
+        run_id=run_id,
+    )
+
+
+def newer(run_id: str, version: int) -> NewerVersion:
+    """The run belongs to newer workers."""
+    return NewerVersion(
+        f"Run `{run_id}` has an entry of version {version}, this process reads up to {VERSION}. Upgrade "
+        "celery-orchestrator on this worker; the run stays queued for newer ones.",
         run_id=run_id,
     )
 

@@ -11,10 +11,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from celery import Celery
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from orchestrator import Agent, RunContext, create_app, function_tool
 from orchestrator.loop import background
@@ -152,8 +152,32 @@ def _troublemakers() -> list[Agent[Any]]:
     looper.handoffs.append(pooler)
     breaker = Agent("breaker", tools=[explode], rehearsal=lambda r: call("explode"))
     late = Agent("late_breaker", handoffs=[breaker], rehearsal=lambda r: call("transfer_to_breaker"))
-    lost = Agent("lost", handoffs=["billling"], rehearsal=lambda r: call("transfer_to_billling"))
-    return [looper, pooler, breaker, late, lost]
+    return [looper, pooler, breaker, late, *_wanderers(), *_clerks()]
+
+
+def _wanderers() -> list[Agent[Any]]:
+    """Agents that hand over to names of which this app has no agent."""
+    lost = Agent("lost", handoffs=["packr"], rehearsal=lambda r: call("transfer_to_packr"))
+    stranded = Agent("stranded", handoffs=["gone"], rehearsal=lambda r: call("transfer_to_gone"))
+    sender = Agent("sender", handoffs=["annex"], rehearsal=lambda r: call("transfer_to_annex"))
+    return [lost, stranded, sender]
+
+
+def _clerks() -> list[Agent[Any]]:
+    """Agents whose tools take more than a text, for models that get it wrong."""
+    return [Agent("clerk", tools=[count_out]), Agent("strict_clerk", tools=[count_strictly])]
+
+
+@function_tool
+def count_out(item: str, count: Annotated[int, Field(ge=1)]) -> str:
+    """Count something out."""
+    return f"{count} {item}"
+
+
+@function_tool(failure_error_function=None)
+def count_strictly(item: str, count: Annotated[int, Field(ge=1)]) -> str:
+    """Count something out, or else."""
+    return f"{count} {item}"
 
 
 @function_tool(failure_error_function=None)

@@ -22,6 +22,7 @@ from orchestrator.errors import (
     RunNotFound,
     UserError,
 )
+from orchestrator.loop import background
 from tests.acceptance.conftest import APP, producing, start_two_workers
 from tests.acceptance.shop import Basket, Quote, Shop
 from tests.support.stack import REPOSITORY, Stack, wait_until
@@ -317,9 +318,14 @@ def test_agent_of_this_process_can_be_submitted_by_name(shop: Shop) -> None:
     assert shop.app.orchestrator.submit("pricer", "tea").result(SECONDS) == Quote(item="tea", cents=100)
 
 
-def test_blocking_call_on_our_own_loop_is_refused(shop: Shop) -> None:
-    from orchestrator.loop import background
+def test_handoff_goes_to_an_agent_that_only_other_workers_have(shop: Shop, stack: Stack) -> None:
+    stack.start_worker("annex", app="tests.acceptance.annex_app", queues="annex")
+    wait_until(lambda: is_loaded(shop, "agents.annex"), "the new worker has said what it has")
 
+    assert shop.sender.submit("a").result(SECONDS) == "annex(a)"
+
+
+def test_blocking_call_on_our_own_loop_is_refused(shop: Shop) -> None:
     async def block() -> None:
         shop.triage.submit("a")
 
@@ -340,6 +346,11 @@ def is_known(run: Run) -> bool:
         return bool(run.status())
     except RunNotFound:
         return False
+
+
+def is_loaded(shop: Shop, task: str) -> bool:
+    records = background.run(shop.app.orchestrator.ledger.loaded())
+    return any(record.task == task for record in records)
 
 
 def serve_queue(shop: Shop, queue: str) -> None:

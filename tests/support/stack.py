@@ -145,7 +145,9 @@ class Stack:
         arguments = ["-A", self._app, "flower", f"--port={port}", "--address=127.0.0.1"]
         process = self.start_process("flower", arguments, {"FLOWER_UNAUTHENTICATED_API": "true"})
         self.flower_url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(self.flower_url) or not process.is_running, "Flower answers", timeout_seconds=START_SECONDS)
+        wait_until(
+            lambda: _answers(self.flower_url) or not process.is_running, "Flower answers", timeout_seconds=START_SECONDS
+        )
         assert process.is_running, f"Flower ended:\n{process.log_tail()}"
 
     def start_process(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None) -> Process:

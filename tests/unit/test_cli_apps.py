@@ -116,7 +116,7 @@ def test_workers_take_from_every_queue_that_agents_and_tools_name(folder: Path) 
         ("cpu", "cpu@here"),
     ]
     assert "celery,fast" in plans[0].arguments
-    assert {"prefork", "heavy"} <= set(plans[2].arguments)
+    assert {"processes", "heavy"} <= set(plans[2].arguments)
 
 
 def test_flower_takes_the_configuration_beside_the_app(folder: Path) -> None:

@@ -17,8 +17,30 @@ local function may_take()
   return status == 'queued' or status == 'running' and holder == args.message and not outcome
 end
 
+-- Refused before anything is written: a run that newer workers have gone on with stays as it is for them.
+-- Entries begin with their version, but for those that scripts make, which are small and may have it anywhere.
+local function check_version(text)
+  local version = string.match(text, '^{"v":(%d+)') or string.match(text, '"v":(%d+)')
+  if version and tonumber(version) > settings.version then
+    refuse('NEWER', version)
+  end
+end
+
 if not may_take() then
   return false
+end
+
+local log, last = {}, '-'
+local function read_on(from)
+  for _, item in ipairs(redis.call('XRANGE', log_key(id), from, '+')) do
+    last = item[1]
+    table.insert(log, item[2][2])
+  end
+end
+
+read_on('-')
+for _, text in ipairs(log) do
+  check_version(text)
 end
 
 local fence = redis.call('HINCRBY', run_key(id), 'fence', 1)
@@ -30,9 +52,6 @@ if tries > settings.max_tries and not get(id, 'outcome') then
   set_outcome(id, with_usage(args.poisoned))
 end
 
-local log = {}
-for _, item in ipairs(redis.call('XRANGE', log_key(id), '-', '+')) do
-  table.insert(log, item[2][2])
-end
+read_on('(' .. last)
 local fields = redis.call('HMGET', run_key(id), 'fence', 'task', 'cancel', 'outcome', 'parent', 'parent_call', 'continuation')
 return {log, fields}

@@ -1,0 +1,166 @@
+"""Runs end, once, although workers are killed, messages are lost and the server is restarted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from celery import chain
+
+from orchestrator import Run
+from orchestrator.loop import background
+from orchestrator.settings import load_settings
+from orchestrator.submission import new_run
+from tests.acceptance.conftest import APP, producing
+from tests.acceptance.shop import Shop
+from tests.support.model_scripts import ModelScripts
+from tests.support.model_server import Reply, message, tool_call
+from tests.support.stack import Process, Stack, wait_until
+
+SECONDS = 30
+SHORT = {"ORCHESTRATOR_LEASE_SECONDS": "2", "ORCHESTRATOR_GRACE_SECONDS": "1"}
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[ModelScripts]:
+    with ModelScripts() as scripts:
+        yield scripts
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, scripts: ModelScripts) -> Iterator[Stack]:
+    environment = {**SHORT, **scripts.environment}
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=environment) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack) -> Iterator[Shop]:
+    with producing(stack, grace_seconds=1.0, lease_seconds=2.0) as shop:
+        yield shop
+
+
+@pytest.fixture
+def worker(stack: Stack) -> Process:
+    """A worker that runs: the last test's one, or a new one if that was killed."""
+    running = [process for process in stack.processes if process.is_running]
+    return running[0] if running else stack.start_worker(f"worker{len(stack.processes)}")
+
+
+def replace_worker(stack: Stack, worker: Process) -> None:
+    """Kill the worker where it stands, and start another."""
+    worker.kill()
+    stack.start_worker(f"worker{len(stack.processes)}")
+
+
+def counted(run: Run, kind: str) -> int:
+    """How many entries of a kind the run's own log has in the end."""
+    return sum(event.type == kind for event in run.events(children=False))
+
+
+def test_run_whose_worker_is_killed_in_a_model_call_ends_once(
+    shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    scripts.add(key, [tool_call("charge", {"input": key})], Reply(items=[], delay_seconds=30), [message("paid up")])
+    result = chain(shop.careful.s(key), shop.note.s(key=key)).apply_async()
+    wait_until(lambda: len(scripts.asked(key)) == 2, "the model is asked for the second time")
+
+    replace_worker(stack, worker)
+
+    assert result.get(timeout=SECONDS) == "paid up"
+    run = shop.app.orchestrator.run(result.parent.id)
+    wait_until(lambda: run.status() == "done", "the answer is delivered")
+    assert shop.effects(f"charged:{key}") == ["charged"]
+    assert shop.effects(key) == ["paid up"]
+    assert (counted(run, "invocation"), counted(run, "output"), counted(run, "outcome")) == (2, 1, 1)
+
+
+def test_tool_that_was_cut_off_runs_again_but_none_that_had_ended(
+    shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    calls = [tool_call("charge", {"input": key}), tool_call("wait_for_flag", {"input": key})]
+    scripts.add(key, calls, [message("done")])
+    run = shop.careful.submit(key)
+    wait_until(lambda: counted_now(shop, run, "output") == 1, "the first tool has ended and the second works")
+
+    replace_worker(stack, worker)
+    wait_until(lambda: len(shop.effects(f"waiting:{key}")) == 2, "the second tool works again")
+    shop.set_flag(key)
+
+    assert run.result(SECONDS) == "done"
+    assert shop.effects(f"charged:{key}") == ["charged"]
+    assert len(scripts.asked(key)) == 2
+
+
+def test_parked_caller_outlives_the_worker_of_the_agent_that_it_called(
+    shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    scripts.add(
+        key,
+        [tool_call("ask_expert", {"input": f"expert {key}"})],  # the caller
+        Reply(items=[], delay_seconds=30),  # the called agent, killed
+        [message("I know")],  # the called agent again
+        [message("it knows")],  # the caller
+    )
+    run = shop.manager.submit(key)
+    wait_until(lambda: len(scripts.asked(key)) == 2, "the called agent's model is asked")
+    assert run.status() == "parked"
+
+    replace_worker(stack, worker)
+
+    assert run.result(SECONDS) == "it knows"
+
+
+def test_run_that_was_started_and_never_published_is_picked_up(
+    shop: Shop, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    scripts.add(key, [message("found")])
+    lost = new_run(shop.echo, key, run_id=key, settings=load_settings())
+
+    background.run(shop.app.orchestrator.ledger.start(lost))
+
+    assert shop.app.orchestrator.run(key).result(SECONDS) == "found"
+    assert shop.app.AsyncResult(key).get(timeout=SECONDS) == "found"
+
+
+def test_run_whose_message_was_purged_is_picked_up(
+    shop: Shop, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    scripts.add(key, [message("found")])
+    run = shop.echo.submit(key, queue=key)
+    assert shop.app.backend.client.delete(key) == 1
+
+    shop.app.control.add_consumer(key, reply=True)
+
+    assert run.result(SECONDS) == "found"
+
+
+def test_runs_in_flight_outlive_a_restart_of_the_server(
+    shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    keys = [f"{key}-{number}" for number in range(6)]
+    for number, name in enumerate(keys):
+        slow = Reply(items=[tool_call("transfer_to_specialist")], delay_seconds=0.2 + 0.3 * number)
+        scripts.add(name, slow, [tool_call("transfer_to_closer")], [message(f"closed {name}")])
+    runs = [shop.triage.submit(name) for name in keys]
+    wait_until(lambda: all(scripts.asked(name) for name in keys), "all models are asked")
+
+    stack.valkey.stop()
+    stack.valkey.start()
+
+    wait_until(lambda: all_done(stack, runs), "all answers are delivered", timeout_seconds=SECONDS)
+    assert [run.result(SECONDS) for run in runs] == [f"closed {name}" for name in keys]
+    assert [counted(run, "outcome") for run in runs] == [1] * len(runs)
+
+
+def all_done(stack: Stack, runs: list[Run]) -> bool:
+    """Whether all runs are done. Starts a worker where none is left, as what supervises processes does."""
+    if not any(process.is_running for process in stack.processes):
+        stack.start_worker(f"worker{len(stack.processes)}")
+    return all(run.status() == "done" for run in runs)
+
+
+def counted_now(shop: Shop, run: Run, kind: str) -> int:
+    """How many entries of a kind the run's log has so far."""
+    entries = background.run(shop.app.orchestrator.ledger.entries(run.id))
+    return sum(entry.type == kind for _, entry in entries)
