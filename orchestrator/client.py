@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +20,8 @@ from orchestrator.registry import Registry
 from orchestrator.run import Run
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
+
+logger = logging.getLogger(__name__)
 
 
 class Publisher(Protocol):
@@ -105,8 +108,15 @@ class Client:
             new = replace(new, queue=await self._find_queue(target))
         pointer = await self.ledger.start(new)
         if pointer is not None:
-            await asyncio.to_thread(self._publisher.publish, pointer)
+            await asyncio.to_thread(self._try_to_publish, pointer)
         return Run(new.run_id, self)
+
+    def _try_to_publish(self, pointer: Pointer) -> None:
+        """The run is in the ledger: if the broker is away, a worker publishes its step when the deadline passes."""
+        try:
+            self._publisher.publish(pointer)
+        except Exception:
+            logger.exception("Publishing run %s failed. It is queued, and a worker will publish it.", pointer.run_id)
 
     async def _find_queue(self, name: str) -> str | None:
         """The queue of an agent that is loaded elsewhere, or was: its run waits until a worker has it again."""

@@ -27,13 +27,13 @@ def read_continuation(request: Any, app: Celery) -> dict[str, Any]:
 
 
 def write_continuation(continuation: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `send_task` that carry a continuation."""
+    """The arguments of `create_task_message` that carry a continuation."""
     stamps = continuation.get("stamps") or {}
     return {
         "chain": continuation.get("chain"),
         "chord": continuation.get("chord"),
-        "link": continuation.get("callbacks"),
-        "link_error": continuation.get("errbacks"),
+        "callbacks": continuation.get("callbacks"),
+        "errbacks": continuation.get("errbacks"),
         "group_id": continuation.get("group_id"),
         "group_index": continuation.get("group_index"),
         "root_id": continuation.get("root_id"),

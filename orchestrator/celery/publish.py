@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
 
 from orchestrator.celery.continuation import write_continuation
@@ -17,23 +19,31 @@ class CeleryPublisher:
         self._app = app
 
     def publish(self, pointer: Pointer) -> None:
-        """Send one message."""
-        options = write_continuation(pointer.continuation)
-        options["root_id"] = options["root_id"] or pointer.run_id
-        if pointer.queue:
-            options["queue"] = pointer.queue
-        if pointer.priority is not None:
-            options["priority"] = pointer.priority
-        self._app.send_task(
+        """Send one message.
+
+        Not by `send_task`: in a producer, that subscribes to the result of every step and never unsubscribes.
+        """
+        amqp = self._app.amqp
+        kwargs = write_step(pointer)
+        route = amqp.router.route(_options(pointer), pointer.task, (), kwargs)
+        continuation = write_continuation(pointer.continuation)
+        message = amqp.create_task_message(
+            task_id(pointer.run_id, pointer.step),
             pointer.task,
-            kwargs=write_step(pointer),
-            task_id=task_id(pointer.run_id, pointer.step),
+            kwargs=kwargs,
+            create_sent_event=self._app.conf.task_send_sent_event,
             parent_id=_parent_of(pointer),
             argsrepr=f"({pointer.note!r},)",
             kwargsrepr=f"{{'run': {pointer.run_id!r}, 'step': {pointer.step}}}",
-            add_to_parent=False,
-            **options,
+            **{**continuation, "root_id": continuation["root_id"] or pointer.run_id},
         )
+        with self._app.producer_or_acquire() as producer:
+            amqp.send_task_message(producer, pointer.task, message, serializer="json", **route)
+
+
+def _options(pointer: Pointer) -> dict[str, Any]:
+    options = {"queue": pointer.queue, "priority": pointer.priority}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _parent_of(pointer: Pointer) -> str | None:

@@ -42,7 +42,7 @@ from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import Reply, error, message, refusal, tool_call
 from tests.support.stack import Process, Stack, wait_until
 
-SECONDS = 10
+SECONDS = 30
 MEGABYTE = 1_000_000
 
 

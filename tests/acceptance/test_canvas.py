@@ -17,7 +17,7 @@ from orchestrator.errors import UserError
 from tests.acceptance.shop import Quote, Shop
 from tests.support.stack import wait_until
 
-SECONDS = 20
+SECONDS = 30
 
 
 @dataclass(frozen=True)

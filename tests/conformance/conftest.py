@@ -69,7 +69,7 @@ def sides(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def _start_worker(variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    options = ["--pool=threads", "--concurrency=8", f"--queues=celery,{TOOLS_QUEUE}"]
+    options = ["--concurrency=8", f"--queues=celery,{TOOLS_QUEUE}"]
     options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = [sys.executable, "-m", "celery", "-A", "tests.conformance.worker", "worker", *options]
     with log.open("wb") as output:

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from orchestrator.embedded import EmbeddedValkey
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 40.0
+START_SECONDS = 55.0
 STOP_SECONDS = 10.0
 TAIL_LINES = 25
 
@@ -125,13 +125,14 @@ class Stack:
         *,
         queues: str = "celery",
         concurrency: int = 8,
-        pool: str = "threads",
+        pool: str | None = None,
         app: str | None = None,
         wait: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> Process:
-        """Start a worker; by default, wait until it is ready."""
-        arguments = ["-A", app or self._app, "worker", "-P", pool, "-c", str(concurrency), "-Q", queues]
+        """Start a worker, on the app's own pool if none is named; by default, wait until it is ready."""
+        arguments = ["-A", app or self._app, "worker", "-c", str(concurrency), "-Q", queues]
+        arguments += ["-P", pool] if pool else []
         # Without gossip and mingle, which cost seconds and are not ours.
         arguments += ["-n", f"{name}@test", "-l", "INFO", "--without-gossip", "--without-mingle"]
         process = self.start_process(name, arguments, environment)
