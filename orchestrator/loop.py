@@ -32,6 +32,8 @@ class BackgroundLoop:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.thread_id: int | None = None
         self._before_close: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     @property
@@ -80,6 +82,8 @@ class BackgroundLoop:
             return
         asyncio.run_coroutine_threadsafe(self._close_all(), loop).result(CLOSE_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
 
     async def _close_all(self) -> None:
         for work in self._before_close:
@@ -99,7 +103,14 @@ class BackgroundLoop:
     def _start(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="orchestrator-tool"))
-        threading.Thread(target=self._loop.run_forever, name="orchestrator-loop", daemon=True).start()
+        thread = threading.Thread(target=_serve, args=[self._loop], name="orchestrator-loop", daemon=True)
+        thread.start()
+        self._thread, self.thread_id = thread, thread.ident
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 background = BackgroundLoop()

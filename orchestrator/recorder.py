@@ -36,7 +36,10 @@ class Recorder:
     async def write(self) -> bool:
         """Append what is noted; True if nothing more may begin, because the run was cancelled."""
         # Shielded: a cancel must not leave in doubt what the log holds.
-        return await asyncio.shield(self._append())
+        appending = asyncio.ensure_future(self._append())
+        # Nobody else looks at its error once a cancel has ended this wait; asyncio would log that as a mistake.
+        appending.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(appending)
 
     async def hand_over(self, entry: HandedOff, *, task: str, queue: str | None, note: str) -> list[Pointer]:
         """Commit what is noted, and that another agent goes on."""

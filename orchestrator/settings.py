@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=5.0, gt=0)
     retention_seconds: float = Field(default=86_400.0, gt=0)
     max_tries: int = Field(default=5, ge=1)
+    health_file: Path | None = None
+    """Where a worker writes a sign of life every second, for `orchestrator health`."""
     shutdown_grace_seconds: float = Field(default=20.0, ge=0)
     """How long a worker that is told to stop lets turns go on before it gives their runs back."""
     data_dir: Path = Path(".orchestrator")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery, bootsteps, signals
 
 from orchestrator.errors import LedgerError
+from orchestrator.health import Health, write_health
 from orchestrator.ledger.base import AgentRecord
 from orchestrator.loop import background
+from orchestrator.loop_watch import LoopWatch
 from orchestrator.resources import close_resources
 
 if TYPE_CHECKING:
@@ -33,29 +35,41 @@ class Keeper:
         self._orchestrator = orchestrator
         self._worker = worker
         self._future: Future[None] | None = None
+        self._announced_at = 0.0
+        self._watch = LoopWatch(background)
 
     def start(self) -> None:
         """Begin, on the background loop."""
         self._future = asyncio.run_coroutine_threadsafe(self._keep(), background.loop)
+        self._watch.start()
 
     def stop(self) -> None:
         """End at once; whatever is left undone the next worker does."""
+        self._watch.stop()
         if self._future is not None:
             self._future.cancel()
 
     async def _keep(self) -> None:
-        announced = 0.0
         while True:
-            try:
-                if time.monotonic() - announced > ANNOUNCE_SECONDS:
-                    await self._announce()
-                    announced = time.monotonic()
-                await self._reconcile()
-            except LedgerError as error:
-                logger.warning("The ledger cannot be reached, trying again: %s", error)
-            except Exception:
-                logger.exception("Moving on overdue runs failed, trying again")
+            has_ledger = await self._look_after_runs()
+            if file := self._orchestrator.settings.health_file:
+                in_flight = self._orchestrator.engine.renewer.held
+                write_health(file, Health(worker=self._worker, at=time.time(), in_flight=in_flight, ledger=has_ledger))
             await asyncio.sleep(RECONCILE_SECONDS)
+
+    async def _look_after_runs(self) -> bool:
+        """One round; False if the ledger does not answer."""
+        try:
+            if time.monotonic() - self._announced_at > ANNOUNCE_SECONDS:
+                await self._announce()
+                self._announced_at = time.monotonic()
+            await self._reconcile()
+        except LedgerError as error:
+            logger.warning("The ledger cannot be reached, trying again: %s", error)
+            return False
+        except Exception:
+            logger.exception("Moving on overdue runs failed, trying again")
+        return True
 
     async def _reconcile(self) -> None:
         pointers = await self._orchestrator.ledger.reconcile(RECONCILE_LIMIT)
