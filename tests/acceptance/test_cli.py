@@ -55,7 +55,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         (path / "shop.py").write_text(SHOP, encoding="utf-8")
-        hidden = ("ORCHESTRATOR_", "OPENAI_", "FLOWER_", "CELERY_")
+        hidden = ("ORCHESTRATOR_", "OPENAI_", "FLOWER_", "CELERY_", "COLUMNS")  # pytest-xdist sets COLUMNS
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         self._environment |= {
             "PYTHONPATH": str(REPOSITORY),
