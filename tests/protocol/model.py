@@ -105,6 +105,8 @@ class Model(Scripts):
             lost = state._replace(budget=state.budget._replace(zombies=zombies - 1), queue=queue)
             zombie = worker._replace(held=False, leased=False)
             yield f"{who} LOSES ITS LEASE before {worker.pc}", False, self.put(lost, index, zombie)
+        if self.rules.release and worker.pc in WRITES and self.accepts(state, worker):
+            yield f"{who} STOPS before {worker.pc}", False, self.release(state, index)
 
     def _work(self, state: State, index: int) -> State:
         worker = state.workers[index]

@@ -49,6 +49,7 @@ QUICK = [
     holds("loss", FULL, "the broker loses a message", budget=(0, 0, 0, 1), cancel=False),
     holds("cancel", FULL, "somebody cancels at any time", budget=(0, 0, 0, 0)),
     holds("hints-crash", HINTS, "no late ack, no redelivery", budget=(1, 0, 0, 0)),
+    holds("release", TOOLS, "a worker stops and gives its step back", budget=(1, 0, 0, 0), release=True),
     holds("tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 0, 0)),
     holds("tool-rerun", TOOLS, "tool that may run again under its key", policy="rerun", budget=(1, 0, 0, 1)),
     holds("killer-counted", KILLER, "tool kills every worker; only results reset the count", max_tries=2),
@@ -144,6 +145,7 @@ QUICK = [
 SLOW = [
     holds("full", FULL, "lease and redelivery, cancel at any time", budget=(1, 1, 0, 0)),
     holds("full-lossy", FULL, "extra copies and lost messages", budget=(1, 0, 1, 1), cancel=False),
+    holds("full-release", FULL, "workers stop at any time", budget=(1, 0, 0, 0), cancel=False, release=True),
     holds("full-tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 1, 1)),
     holds("full-tool-rerun", TOOLS, "tool that may run again", policy="rerun", budget=(1, 1, 1, 1)),
     holds("hints", HINTS, "no late ack, no redelivery: the ledger alone", budget=(1, 1, 0, 1)),

@@ -248,6 +248,16 @@ class Scripts:
 
     # ---- plumbing -----------------------------------------------------------------------------
 
+    def release(self, state: State, index: int) -> State:
+        """The step is given back undone; a run with an outcome is left to its deadline."""
+        worker = state.workers[index]
+        run = state.runs[worker.run]
+        if run.outcome:
+            return self.put(state, index, worker._replace(pc="ack"))
+        queued = run._replace(status=QUEUED, tries=max(0, run.tries - 1))
+        owed = ((worker.run, worker.step),)
+        return self.put(self.write(state, worker.run, queued), index, worker._replace(pc="publish", todo=owed))
+
     def write(self, state: State, number: int, run: Run) -> State:
         if run.status != RUNNING:
             run = run._replace(holder=-1)

@@ -116,6 +116,9 @@ class Rules:
     is_published: bool = False
     """The producer has published R's first step; else it may die before."""
 
+    release: bool = False
+    """A worker that is told to stop gives its step back."""
+
     fence: bool | None = True
     """Scripts compare the holder's fence. False: only the step. None: nothing."""
     late_ack: bool = True
