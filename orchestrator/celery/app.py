@@ -11,6 +11,7 @@ from celery import Celery
 
 from orchestrator.agent import Agent
 from orchestrator.celery.runtime import Orchestrator
+from orchestrator.celery.transport import transport_for
 from orchestrator.celery.worker import add_worker_steps
 from orchestrator.errors import UserError
 from orchestrator.hooks import RunHooks
@@ -32,6 +33,10 @@ SAFE_DEFAULTS: dict[str, Any] = {
     "result_backend_max_retries": 50,
     "redis_retry_on_timeout": True,
     "broker_connection_retry_on_startup": True,
+    # A publish outlasts a restart of the broker: one that fails ends a chain and fails the task that had just ended.
+    # Celery holds its claim to a chord's body for as long as these could take, 23 s: it must be shorter than a lease.
+    "broker_connection_timeout": 2.0,
+    "task_publish_retry_policy": {"max_retries": 6, "interval_start": 0, "interval_step": 0.5, "interval_max": 2},
     # One backend connection pool for all threads, not one a thread.
     "result_backend_thread_safe": True,
     # A chord's counters must outlive its slowest member: a run may wait for days.
@@ -56,10 +61,16 @@ def create_app(
     hooks: Sequence[RunHooks] = (),
     **conf: Any,
 ) -> Celery:
-    """A Celery app with safe defaults and agents installed; `conf` overrides any Celery setting."""
+    """A Celery app with safe defaults and agents installed; `conf` overrides any Celery setting.
+
+    On a Redis broker it uses a transport that loses no message (`orchestrator.celery.transport`).
+    """
     settings = settings or load_settings()
     app = Celery(name, broker=settings.redis_url, backend=settings.redis_url)
     app.conf.update({**SAFE_DEFAULTS, **conf})
+    # Asked of the app, because a URL in `conf` or in CELERY_BROKER_URL goes before the one in our settings.
+    if not app.conf.broker_transport and (transport := transport_for(app.conf.broker_url)):
+        app.conf.broker_transport = transport
     install(app, agents=agents, modules=modules, settings=settings, hooks=hooks)
     return app
 

@@ -10,6 +10,7 @@ from celery import Celery
 
 from orchestrator.agent import Agent
 from orchestrator.celery.continuation import read_continuation
+from orchestrator.celery.delivery import message_id_of
 from orchestrator.celery.message import FirstMessage, StepMessage, read_message, write_arguments
 from orchestrator.celery.publish import CeleryPublisher
 from orchestrator.celery.task import InvocationTask
@@ -114,9 +115,7 @@ class Orchestrator:
     def perform(self, task: InvocationTask, args: Sequence[Any], kwargs: dict[str, Any]) -> Performed:
         """One invocation: what a message asks for."""
         message = read_message(task.name, args, kwargs)
-        # Stock Redis transport gives a message out again while it is still worked on (visibility timeout): a
-        # redelivery must not take over, so every delivery counts as another message.
-        message_id = f"{task.request.id}/{os.urandom(6).hex()}"
+        message_id = message_id_of(task.request)
         worker = task.request.hostname or "unknown"
         if isinstance(message, StepMessage):
             work = perform(self.engine, message.id, message.step, message_id=message_id, worker=worker)

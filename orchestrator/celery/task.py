@@ -14,7 +14,7 @@ from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
 from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, UserError, restore_error
-from orchestrator.ledger.base import Claim, Pointer
+from orchestrator.ledger.base import Claim, Fenced, Pointer
 
 if TYPE_CHECKING:
     from orchestrator.celery.runtime import Orchestrator
@@ -74,20 +74,33 @@ class InvocationTask(Task):  # type: ignore[misc]
     def _deliver(self, claim: Claim, outcome: Outcome) -> Any:
         """Give the outcome to Celery's tracer, under the id that the producer holds, too."""
         self.request.delivers = claim
-        is_other_id = self.request.id != claim.run_id
         if outcome.kind == "answer":
-            if is_other_id:
-                self.backend.store_result(claim.run_id, outcome.output, states.SUCCESS, request=None)
+            self._store_under_run_id(claim.run_id, outcome.output, states.SUCCESS)
             return outcome.output
         error = restore_error(outcome.error or {}, run_id=claim.run_id)
-        if is_other_id:
-            self.backend.store_result(claim.run_id, error, states.FAILURE, request=None)
+        self._store_under_run_id(claim.run_id, error, states.FAILURE)
         raise error
+
+    def _store_under_run_id(self, run_id: str, result: Any, state: str) -> None:
+        """For the producer, who does not know later steps. If that fails, the outcome is delivered again."""
+        if self.request.id == run_id:
+            return
+        try:
+            self.backend.store_result(run_id, result, state, request=None)
+        except Exception as error:
+            # Raised as it is, it would be the run's own failure to chains, chords and producers.
+            logger.exception("Storing the result of run %s failed; it is delivered again soon", run_id)
+            raise Ignore(f"not delivered: {error}") from error
 
     def _close_row(self, performed: Performed, runtime: float) -> None:
         """Tell Flower what came of this invocation. Celery itself says nothing of ignored tasks."""
-        if performed.note and self.orchestrator.sends_events:
+        if not performed.note or not self.orchestrator.sends_events:
+            return
+        try:
             self.send_event("task-succeeded", retry=False, result=repr(performed.note), runtime=runtime)
+        except Exception as error:
+            # The broker is away. A row that stays open is no reason to fail a run.
+            logger.warning("Cannot tell what came of invocation %s: %s", self.request.id, error)
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """The tracer has fired everything that follows: the run is done."""
@@ -100,5 +113,10 @@ class InvocationTask(Task):  # type: ignore[misc]
 
     def _close(self) -> None:
         claim = getattr(self.request, "delivers", None)
-        if claim is not None:
+        if claim is None:
+            return
+        try:
             self.orchestrator.close(claim)
+        except (Fenced, LedgerError) as error:
+            # Another worker delivers, or will when the lease lapses.
+            logger.warning("Run %s is delivered, but not closed: %s", claim.run_id, error)

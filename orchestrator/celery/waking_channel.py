@@ -1,0 +1,53 @@
+"""kombu's Redis channel, but publishing wakes consumers through a key beside the queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu.transport import redis
+from kombu.utils.json import dumps
+
+from orchestrator.celery.lease_keys import LeaseKeys
+
+kombu_redis: Any = redis  # hardly typed
+
+
+class WakingChannel(kombu_redis.Channel):  # type: ignore[misc]
+    """The publisher's side. kombu's client puts its prefix before the keys that are named here."""
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        batch = kwargs.pop("_publish_batch", None)
+        commands = self._publishing_commands(queue, message)
+        if batch is not None:
+            for name, *arguments in commands:
+                batch.add(name, *arguments)
+            return
+        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as pipeline:
+            for name, *arguments in commands:
+                getattr(pipeline, name)(*arguments)
+            pipeline.execute()
+
+    def _publishing_commands(self, queue: str, message: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """The message first: whoever is woken must find it."""
+        priority = self._get_message_priority(message, reverse=False)
+        wake = LeaseKeys().wake(queue)
+        commands: list[tuple[Any, ...]] = [("lpush", self._q_for_pri(queue, priority), dumps(message))]
+        # A set of one member: however many messages wait, one wake-up is enough, for consumers pass it on.
+        commands.append(("zadd", wake, {"1": 0}))
+        if (expires := self._expires.get(queue)) is not None:
+            names = [wake, *(self._q_for_pri(queue, step) for step in self.priority_steps)]
+            commands += [("pexpire", name, expires) for name in names]
+        return commands
+
+    def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
+        super()._delete(queue, *args, **kwargs)
+        self._forget_wake(queue, kwargs.get("client"))
+
+    def _purge(self, queue: str) -> Any:
+        purged = super()._purge(queue)
+        self._forget_wake(queue)
+        return purged
+
+    def _forget_wake(self, queue: str, client: Any = None) -> None:
+        with self.conn_or_acquire(client) as client:
+            client.delete(LeaseKeys().wake(queue))

@@ -1,0 +1,1 @@
+"""The chaos round: many runs, while workers and the server are killed under them."""

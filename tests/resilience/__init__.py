@@ -1,0 +1,1 @@
+"""Workers that are killed at named points, and what becomes of their runs."""

@@ -1,0 +1,197 @@
+"""One case: a run's journey through a worker that dies at a point, and on through a fresh one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, chain, chord, group
+
+from orchestrator.loop import background
+from tests.chaos.effects import Effect, read_effects
+from tests.chaos.observer import Observer, SeenRun
+from tests.chaos.scripted_model import ScriptedModel
+from tests.chaos.workload import AGENTS
+from tests.resilience.crash_worker import CLAIM_SECONDS, Place, start_worker
+from tests.support.stack import wait_until
+
+DEATH_SECONDS = 30.0
+END_SECONDS = 40.0
+STOP_SECONDS = 10.0
+SIDE_BY_SIDE = 8
+SUBJECT = "item-1"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A point to die at, on the way of one of the canvases below."""
+
+    point: str
+    canvas: str = "chain"
+    lost_calls: int = 0
+    """Model calls whose reply cannot have been recorded. A chord's other member may have lost one more."""
+
+    def __str__(self) -> str:
+        return f"{self.point.replace(' ', '-')}-in-{self.canvas}"
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What was seen of it, from outside."""
+
+    case: Case
+    has_died: bool
+    exit_code: int | None
+    results: dict[str, Any]
+    expected: dict[str, str]
+    runs: dict[str, SeenRun]
+    effects: list[Effect]
+    calls: int
+    distinct_calls: int
+    due: list[str]
+    keys_left: list[str]
+    seconds: float
+    log: str
+
+    def tool_calls(self) -> dict[tuple[str, str, str], list[str]]:
+        """By kind, tool and subject: the idempotency keys with which a call was started."""
+        calls: dict[tuple[str, str, str], list[str]] = {}
+        for effect in self.effects:
+            if effect.kind != "task":
+                calls.setdefault((effect.kind, effect.name, effect.subject), []).append(effect.key)
+        return calls
+
+    @property
+    def lost_calls(self) -> int:
+        """Model calls that had to be made again."""
+        return self.calls - self.distinct_calls
+
+    def ordinary_tasks(self) -> Counter[str]:
+        """How often each ordinary task ran, by id."""
+        return Counter(effect.key for effect in self.effects if effect.kind == "task")
+
+
+def travel_all(cases: list[Case], redis_url: str, folder: Path) -> dict[Case, Journey]:
+    """All journeys, some side by side."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        work = enumerate(cases)
+        journeys = threads.map(lambda numbered: _travel(numbered[1], f"case{numbered[0]}", redis_url, folder), work)
+        return {journey.case: journey for journey in journeys}
+
+
+def _travel(case: Case, name: str, redis_url: str, folder: Path) -> Journey:
+    model = ScriptedModel(seed=0, failure_rate=0.0, latency_seconds=(0.0, 0.01))
+    with model.server:
+        # A second delivery of an outcome has to come after Celery's claim to a chord's body.
+        lease_seconds = CLAIM_SECONDS + 2.0 if case.canvas == "chord" else 5.0
+        place = Place(name, redis_url, folder, model.environment(name), lease_seconds)
+        with _observing(place) as observer, _producing(place) as app:
+            return _go(case, place, app, observer, model)
+
+
+def _go(case: Case, place: Place, app: Celery, observer: Observer, model: ScriptedModel) -> Journey:
+    began = time.monotonic()
+    first = start_worker(place, case.point)
+    expected = _CANVASES[case.canvas](app)
+    first.join(DEATH_SECONDS)
+    exit_code = first.exitcode
+    first.kill()
+    second = start_worker(place, None)
+    try:
+        _wait_for_end(observer, expected)
+        seconds = time.monotonic() - began
+    finally:
+        second.terminate()
+        second.join(STOP_SECONDS)
+        second.kill()
+        second.join()
+    return Journey(
+        case=case,
+        has_died=place.bomb_file.exists(),
+        exit_code=exit_code,
+        results={task_id: observer.result(task_id) for task_id in expected},
+        expected=expected,
+        runs={run_id: observer.run(run_id) for run_id in observer.all_run_ids()},
+        effects=list(read_effects(place.effects_file)),
+        calls=len(model.calls),
+        distinct_calls=len({call.identity for call in model.calls}),
+        due=observer.due(),
+        keys_left=observer.keys_for_ever(),
+        seconds=seconds,
+        log=place.log_file.read_text(encoding="utf-8", errors="replace"),
+    )
+
+
+def _wait_for_end(observer: Observer, expected: dict[str, str]) -> None:
+    def has_ended() -> bool:
+        return len(observer.states(list(expected))) == len(expected) and not observer.due() and observer.is_quiet()
+
+    # What has not ended by then is for the test to say.
+    with contextlib.suppress(AssertionError):
+        wait_until(has_ended, "all has ended", timeout_seconds=END_SECONDS)
+
+
+# ---- canvases -----------------------------------------------------------------------------------
+
+
+def _submit_chain(app: Celery) -> dict[str, str]:
+    """An agent that calls tools, asks another agent, hands over, and has ordinary tasks around it."""
+    ids = [f"{SUBJECT}-prepare", SUBJECT, f"{SUBJECT}-keep"]
+    chain(
+        app.signature("chaos.prepare", (SUBJECT,), task_id=ids[0]),
+        _agent(app, "everything").set(task_id=ids[1]),
+        app.signature("chaos.keep", (SUBJECT,), task_id=ids[2]),
+    ).apply_async()
+    answer = AGENTS["everything"](f"prepared {SUBJECT}")
+    return {ids[0]: f"prepared {SUBJECT}", ids[1]: answer, ids[2]: f"kept {answer}"}
+
+
+def _submit_chord(app: Celery) -> dict[str, str]:
+    """Two agents and what follows both."""
+    ids = [f"{SUBJECT}-a", f"{SUBJECT}-b"]
+    body = f"{SUBJECT}-gather"
+    header = group(_agent(app, "expert", task_id).set(task_id=task_id) for task_id in ids)
+    chord(header, app.signature("chaos.gather", kwargs={"subject": SUBJECT})).set(task_id=body).apply_async()
+    answers = {task_id: f"expert({task_id})" for task_id in ids}
+    return {**answers, body: "gathered " + " + ".join(answers.values())}
+
+
+def _submit_packer(app: Celery) -> dict[str, str]:
+    """An agent with tools on another queue."""
+    app.orchestrator.submit("packer", SUBJECT, run_id=SUBJECT)  # type: ignore[attr-defined]
+    return {SUBJECT: AGENTS["packer"](SUBJECT)}
+
+
+_CANVASES = {"chain": _submit_chain, "chord": _submit_chord, "packer": _submit_packer}
+
+
+def _agent(app: Celery, name: str, *args: str) -> Any:
+    return app.orchestrator.registry.agent(name).s(*args)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _producing(place: Place) -> Iterator[Celery]:
+    app = place.build_app()
+    try:
+        yield app
+    finally:
+        background.run(app.orchestrator.ledger.close_connections())  # type: ignore[attr-defined]
+        app.backend.result_consumer.stop()
+        app.backend.client.connection_pool.disconnect()
+        app.close()
+
+
+@contextmanager
+def _observing(place: Place) -> Iterator[Observer]:
+    observer = Observer(place.redis_url, namespace=place.name, prefix=place.prefix)
+    try:
+        yield observer
+    finally:
+        observer.close()
