@@ -9,7 +9,7 @@ import pytest
 from orchestrator.embedded import EmbeddedValkey
 from tests.resilience.journey import Case, Journey, travel_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 CASES = [
     # Taking a step.
