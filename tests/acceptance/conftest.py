@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def producing(stack: Stack, **settings: Any) -> Iterator[Shop]:
     try:
         yield shop
     finally:
+        gc.collect()  # results unsubscribe when they are collected, which takes the server
         shop.close()
 
 

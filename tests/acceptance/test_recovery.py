@@ -135,8 +135,6 @@ def test_run_whose_message_was_purged_is_picked_up(
     assert run.result(SECONDS) == "found"
 
 
-# Results of earlier tests unsubscribe when they are collected, which fails while the server is away.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_runs_in_flight_outlive_a_restart_of_the_server(
     shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
 ) -> None:
