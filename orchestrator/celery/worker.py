@@ -16,6 +16,7 @@ from orchestrator.health import Health, write_health
 from orchestrator.ledger.base import AgentRecord
 from orchestrator.loop import background
 from orchestrator.loop_watch import LoopWatch
+from orchestrator.models.resolve import warm_up
 from orchestrator.resources import close_resources
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Keeper:
         self._worker = worker
         self._future: Future[None] | None = None
         self._announced_at = 0.0
+        self._warming_up: asyncio.Future[None] | None = None
         self._watch = LoopWatch(background)
 
     def start(self) -> None:
@@ -50,6 +52,8 @@ class Keeper:
             self._future.cancel()
 
     async def _keep(self) -> None:
+        warming_up = asyncio.to_thread(warm_up, self._orchestrator.settings)
+        self._warming_up = asyncio.ensure_future(warming_up)  # beside the rest: others wait for our first word
         while True:
             has_ledger = await self._look_after_runs()
             if file := self._orchestrator.settings.health_file:

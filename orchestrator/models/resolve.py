@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib import import_module
 from typing import get_args
 
 from orchestrator.models.base import Model
@@ -25,6 +26,16 @@ def resolve_model(model: str | Model | None, *, settings: Settings, rehearsal: S
     if api == "rehearsal":
         return RehearsalModel(rehearsal, latency_seconds=settings.rehearsal_latency_seconds)
     return _build(api, name, settings, is_default=model is None)
+
+
+def warm_up(settings: Settings) -> None:
+    """Import what the first model call needs, which takes seconds: in a thread, before the event loop has to.
+
+    Does nothing where only the rehearsal model can answer.
+    """
+    if _choose(None, settings)[0] != "rehearsal":
+        import_module("orchestrator.models.openai_responses")
+        import_module("orchestrator.models.openai_chat")
 
 
 def describe_model(settings: Settings) -> str:
