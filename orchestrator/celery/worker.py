@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Celery, bootsteps, signals
 
+from orchestrator.celery.checks import find_risky_settings
 from orchestrator.errors import LedgerError
 from orchestrator.health import Health, write_health
 from orchestrator.ledger.base import AgentRecord
@@ -105,6 +106,8 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
             super().__init__(parent, **kwargs)
             self._keeper = Keeper(orchestrator, parent.hostname)
             orchestrator.sends_events = bool(parent.task_events)
+            for risk in find_risky_settings(app.conf, orchestrator.settings):
+                logger.warning("Risky setting: %s", risk)
 
         def start(self, parent: Any) -> None:
             self._keeper.start()

@@ -167,7 +167,7 @@ class Round:
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline:
             due = self._observer.due()
-            if not due and self._observer.is_quiet():
+            if not due and self._observer.is_quiet(len(self._chaos.workers)):
                 break
             time.sleep(0.2)
         return due
