@@ -100,14 +100,14 @@ class Observer:
         """Runs that have a deadline: there is something left to do for them."""
         return list(self._redis.zrange(self._keys.due, 0, -1))
 
-    def is_quiet(self, workers: int) -> bool:
-        """Whether no message waits in a queue or in a worker's hands, and only these many workers have leases.
+    def is_quiet(self, workers: int | None = None) -> bool:
+        """Whether no message waits in a queue or in a worker's hands, and, if asked, only so many workers have leases.
 
         The lease of a worker that was killed last stays until a living one has looked after it.
         """
         keys = self._redis.eval(_LISTS_AND_HASHES, 0, f"{self._prefix}*")
         has_messages = not all(key.startswith(f"{self._namespace}:run:") for key in keys)
-        return not has_messages and self._redis.zcard(f"{self._prefix}_leases") <= workers
+        return not has_messages and (workers is None or self._redis.zcard(f"{self._prefix}_leases") <= workers)
 
     def keys_for_ever(self) -> list[str]:
         """Keys that nothing will remove, apart from the ledger's two bounded lists and the bindings of queues."""
