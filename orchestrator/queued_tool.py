@@ -7,11 +7,12 @@ from pydantic_core import to_jsonable_python
 from orchestrator.context import ToolContext
 from orchestrator.context_binding import ContextBinding
 from orchestrator.endings import cancelled_outcome, failure_outcome
-from orchestrator.engine import STALE, Engine, Performed
+from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ContextPatch, Outcome, Output, RunInput, Started, ToolCall
 from orchestrator.errors import MessageError
+from orchestrator.holding import ended, given_back, hold
 from orchestrator.interrupt import Interrupt
-from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
+from orchestrator.ledger.base import Claim
 from orchestrator.models.base import Item
 from orchestrator.recorder import Recorder
 from orchestrator.state import fold
@@ -33,27 +34,15 @@ class QueuedTool:
 
     async def perform(self) -> Performed:
         """Run the tool, unless it is done already. Raises `LedgerError`."""
-        if self._claim.outcome is not None:
-            return self._ended(self._claim.outcome, [])
-        with (
-            self._engine.renewer.holding(self._claim, self._interrupt.hear),
-            self._engine.shutdown.interrupting(self._interrupt.give_up),
-        ):
-            try:
-                return await self._advance()
-            except Fenced:
-                return STALE
-            except CancelledMeanwhile as cancelled:
-                return self._ended(cancelled.outcome, cancelled.pointers)
+        return await hold(self._engine, self._claim, self._interrupt, self._advance)
 
     async def _advance(self) -> Performed:
         outcome = None
         if not self._engine.shutdown.is_stopping:
             outcome = await self._interrupt.run(self._run())
         if outcome is None and not self._interrupt.cancelled:
-            pointers = await self._recorder.release()
-            return Performed("released", "given back: this worker stops", self._claim, pointers=pointers)
-        return self._ended(*await self._recorder.end(outcome or cancelled_outcome(self._state)))
+            return given_back(self._claim, await self._recorder.release())
+        return ended(self._claim, *await self._recorder.end(outcome or cancelled_outcome(self._state)))
 
     async def _run(self) -> Outcome | None:
         was_started = any(isinstance(entry, Started) for entry in self._claim.entries)
@@ -91,9 +80,6 @@ class QueuedTool:
     def _settle(self, output: str | list[Item], *, failed: bool) -> None:
         call = self._call
         self._recorder.note(Output(call_id=call.call_id, tool=call.tool_name, output=output, failed=failed))
-
-    def _ended(self, outcome: Outcome, pointers: list[Pointer]) -> Performed:
-        return Performed("ended", outcome.kind, self._claim, outcome, pointers)
 
 
 def _served_call(claim: Claim) -> ToolCall:

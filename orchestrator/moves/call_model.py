@@ -1,0 +1,63 @@
+"""Asks the model for the next turn; a call that failed for a passing reason parks the run until the next attempt."""
+
+from __future__ import annotations
+
+import time
+
+from orchestrator.active_run import ActiveRun
+from orchestrator.engine import Performed
+from orchestrator.entries import Parked, Reply
+from orchestrator.errors import MaxTurnsExceeded, ModelUnavailable, RunExpired, describe_error
+from orchestrator.model_call import build_request, pick_model
+from orchestrator.model_retry import retry_delay
+from orchestrator.toolbox import Toolbox
+
+
+async def call_model(run: ActiveRun, toolbox: Toolbox) -> Performed | None:
+    """One model call. `None`: the reply is noted, or the run was cancelled before the call."""
+    _check_limits(run)
+    if run.recorder.has_unwritten and await run.recorder.write():
+        return None
+    if run.state.active_turns == 0 and run.state.failed_calls == 0:
+        await run.hooks.agent_start()
+    try:
+        await _ask(run, toolbox)
+    except ModelUnavailable as error:
+        return await _park_until_retry(run, error)
+    return None
+
+
+def _check_limits(run: ActiveRun) -> None:
+    options, state = run.state.options, run.state
+    if options.max_turns is not None and state.turns >= options.max_turns:
+        raise MaxTurnsExceeded(f"The run has had its {options.max_turns} turns (`max_turns`) without an answer.")
+    is_first = state.invocations == 1 and state.turns == 0
+    if options.expires_at is not None and is_first and time.time() > options.expires_at:
+        raise RunExpired("No worker had begun the run by the time given as `expires`.")
+
+
+async def _ask(run: ActiveRun, toolbox: Toolbox) -> None:
+    model = pick_model(run.agent, run.state.options, run.engine.settings)
+    request = await build_request(run.agent, run.state, run.context, toolbox, model.name)
+    await run.hooks.llm_start(request.instructions, request.input)
+    reply = await model.respond(request)
+    run.note(
+        Reply(
+            agent=run.agent.name,
+            items=reply.items,
+            usage=reply.usage,
+            model=reply.model,
+            response_id=reply.response_id,
+        )
+    )
+    await run.hooks.llm_end(reply)
+
+
+async def _park_until_retry(run: ActiveRun, error: ModelUnavailable) -> Performed:
+    max_retries = run.engine.settings.model_max_retries
+    delay = retry_delay(error, failed_calls=run.state.failed_calls, max_retries=max_retries)
+    if delay is None:
+        raise error
+    entry = Parked(until=time.time() + delay, error=describe_error(error), context=run.binding.take_patch())
+    pointers = await run.recorder.park(entry, note=f"model call again after {error.error_type}")
+    return Performed("parked", f"calls the model again in {delay:.1f} s", run.claim, pointers=pointers)
