@@ -66,6 +66,11 @@ class LeaseStore:
         """Forget messages."""
         self._client.hdel(self._keys.unacked(lease), *tags)
 
+    def server_id(self) -> str:
+        """Another one each time that the server starts, and after a failover."""
+        server_id: str = bytes_to_str(self._client.info("server").get("run_id", ""))
+        return server_id
+
     def tags(self, lease: str) -> set[str]:
         """The deliveries that are recorded under a lease."""
         return {bytes_to_str(tag) for tag in self._client.hkeys(self._keys.unacked(lease))}

@@ -34,7 +34,8 @@ class Lease:
 
     The server's record of our messages and our own can part, when a connection breaks between the two or the server
     restarts without its last second. An audit compares them, and what is only in the server's record goes back into
-    its queue, or is forgotten if we had acknowledged it.
+    its queue, or is forgotten if we had acknowledged it to this same server. What an earlier one had heard it may
+    have forgotten, and with it what the task had sent: such a message goes back, too.
     """
 
     def __init__(self, store: LeaseStore, *, seconds: float, on_end: Callable[[], None]) -> None:
@@ -48,7 +49,8 @@ class Lease:
         self._numbers = itertools.count(1)
         self._users: weakref.WeakSet[Any] = weakref.WeakSet()
         self._in_hand: set[str] = set()
-        self._acknowledged: OrderedDict[str, None] = OrderedDict()
+        self._acknowledged: OrderedDict[str, bool] = OrderedDict()
+        """Tag to whether the server has heard of it."""
         self._suspects: set[str] = set()
         self._is_in_doubt = False
         """Whether an audit is due."""
@@ -60,6 +62,7 @@ class Lease:
         self.id = ""
         """Changes when the lease is lost."""
         self._begin()
+        self._server = store.server_id()
         self._thread = threading.Thread(target=self._keep_on, name="broker-lease", daemon=True)
         self._thread.start()
 
@@ -103,13 +106,14 @@ class Lease:
         if not self._take_out(tag):
             return
         with self._lock:
-            self._acknowledged[tag] = None
+            self._acknowledged[tag] = False
             if len(self._acknowledged) > RECENT_ACKNOWLEDGEMENTS:
                 self._acknowledged.popitem(last=False)
         if self._is_cut_off:
             self._is_in_doubt = True
-        else:
-            self._try(lambda: self._acknowledge_now(tag))
+        elif self._try(lambda: self._acknowledge_now(tag)):
+            with self._lock:
+                self._acknowledged[tag] = True
         self.end(only_if_idle=True)
 
     def put_back(self, tags: Iterable[str], *, to_the_end: bool = False) -> None:
@@ -194,6 +198,7 @@ class Lease:
 
     def _audit(self) -> None:
         self._is_in_doubt = False
+        self._look_at_server()
         recorded = self._store.tags(self.id)
         with self._lock:
             # Taken after the server's answer: whatever was recorded then had been in hand.
@@ -212,6 +217,14 @@ class Lease:
         self.end(only_if_idle=True)
 
     # ---- details ----------------------------------------------------------------------------
+
+    def _look_at_server(self) -> None:
+        server = self._store.server_id()
+        if server != self._server:
+            with self._lock:
+                waiting = [tag for tag, is_heard in self._acknowledged.items() if not is_heard]
+                self._acknowledged = OrderedDict.fromkeys(waiting, False)
+            self._server = server
 
     def _begin(self) -> None:
         with self._lock:
@@ -237,12 +250,14 @@ class Lease:
         with self._acknowledging:
             self._store.acknowledge(self.id, [tag])
 
-    def _try(self, work: Callable[[], object]) -> None:
+    def _try(self, work: Callable[[], object]) -> bool:
         try:
             work()
         except Exception as error:
             self._is_in_doubt = self._is_cut_off = True
             logger.warning("The broker cannot be reached, will settle messages later: %r", error)
+            return False
+        return True
 
 
 def _is_of_dead_process(lease: str) -> bool:

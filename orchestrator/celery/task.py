@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Task, states
 from celery.exceptions import Ignore, Reject
 
+from orchestrator.celery.outcome_backend import OutcomeBackend
 from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
@@ -36,6 +37,11 @@ class InvocationTask(Task):  # type: ignore[misc]
     ignore_result = False
     serializer = "json"
     orchestrator: Orchestrator
+
+    @property
+    def backend(self) -> Any:
+        """The app's, so that an outage while an outcome is delivered does not count as the run's failure."""
+        return OutcomeBackend(self.app.backend)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """One invocation. What it returns or raises is the run's end; all else is `Ignore`."""

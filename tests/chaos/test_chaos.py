@@ -14,8 +14,7 @@ from tests.chaos.round import Round, Scale
 
 RUNS_A_SECOND = 7.0
 FULL_PLAN = Plan(kills=26, pause_at=4, pause_seconds=35.0, restart_at=9, crash_at=(18,))
-# Workers alone: a server that is killed in the middle of Celery's own chord part can still lose a chord.
-SHORT_PLAN = Plan(kills=4, pause_at=None, pause_seconds=0.0, restart_at=None)
+SHORT_PLAN = Plan(kills=4, pause_at=None, pause_seconds=0.0, restart_at=None, crash_at=(3,))
 FAST_RECOVERY = {"ORCHESTRATOR_LEASE_SECONDS": "8", "ORCHESTRATOR_GRACE_SECONDS": "2"}
 
 

@@ -166,6 +166,23 @@ def test_acknowledgement_waits_for_a_server_that_is_away(
         assert server.keys(KEYS.unacked("*")) == []
 
 
+def test_acknowledgement_that_the_server_lost_with_its_power_does_not_count(
+    connection: Connection, valkey: EmbeddedValkey, server: redis.Redis
+) -> None:
+    with connection.channel() as channel:
+        publish(connection, "a")
+        [message] = receive(connection, channel, 1)
+        unacked, tag = KEYS.unacked(channel._lease.id), message.delivery_tag
+        recorded = server.hget(unacked, tag)
+        message.ack()
+        valkey.stop()
+        valkey.start()
+
+        server.hset(unacked, tag, recorded)  # what it knew a second before
+
+        wait_until(lambda: server.llen("q") == 1, "it is back in its queue")
+
+
 def test_running_task_keeps_its_message_when_the_channel_closes(
     connection: Connection, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

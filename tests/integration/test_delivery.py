@@ -1,0 +1,176 @@
+"""An outcome that Celery cannot deliver, because its server is away, stays open and is delivered again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery.app.trace import build_tracer
+from kombu.exceptions import OperationalError
+from redis import ConnectionError as RedisConnectionError
+
+from orchestrator import Agent, create_app
+from orchestrator.celery.message import write_step
+from orchestrator.ledger.base import Pointer
+from orchestrator.loop import background
+from orchestrator.settings import Settings
+from orchestrator.testing import ScriptedModel
+
+# Celery's own call, which workers do not mind.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
+
+LEASE_SECONDS = 0.2
+RUN_ID = "member"
+GROUP_ID = "group"
+
+
+@pytest.fixture
+def app(valkey_url: str, namespace: str) -> Iterator[Celery]:
+    """An app with an agent that answers, and one that fails; its tasks are traced in this process."""
+    settings = Settings(redis_url=valkey_url, namespace=namespace, lease_seconds=LEASE_SECONDS)
+    agents: list[Agent[Any]] = [
+        Agent(name="writer", model=ScriptedModel(["done"])),
+        Agent(name="breaker", model=ScriptedModel([ValueError("no ink")])),
+    ]
+    options = {"global_keyprefix": f"{namespace}."}
+    app = create_app(
+        namespace,
+        agents=agents,
+        settings=settings,
+        broker_transport_options=options,
+        result_backend_transport_options=options,
+        result_backend_always_retry=False,
+    )
+    app.task(name="gather", shared=False)(gather)
+    app.backend.set_chord_size(GROUP_ID, 1)
+    yield app
+    background.run(app.orchestrator.ledger.close_connections())  # type: ignore[attr-defined]
+    app.backend.client.connection_pool.disconnect()
+    app.close()
+
+
+def gather(values: list[str]) -> list[str]:
+    return values
+
+
+def trace_member(app: Celery, agent: str = "writer", **request: Any) -> None:
+    """Celery's tracer on the message of a chord's only member."""
+    body = app.signature("gather", task_id="body")
+    trace(app, f"agents.{agent}", ("hi",), {}, chord=dict(body), group=GROUP_ID, group_index=0, **request)
+
+
+def trace_again(app: Celery) -> None:
+    """The same on the message that the lapsed lease leads to."""
+    pointer = background.run(wait_for_pointer(app))
+    continuation = dict(pointer.continuation)
+    trace(app, pointer.task, (), write_step(pointer), group=continuation.pop("group_id", None), **continuation)
+
+
+def trace(app: Celery, task_name: str, args: Any, kwargs: Any, **request: Any) -> None:
+    task = app.tasks[task_name]
+    context = {"id": RUN_ID, "delivery_info": {}, "hostname": "here", **request}
+    build_tracer(task.name, task, app=app)(RUN_ID, args, kwargs, context)
+
+
+async def wait_for_pointer(app: Celery) -> Pointer:
+    ledger = app.orchestrator.ledger  # type: ignore[attr-defined]
+    async with asyncio.timeout(5):
+        while not (pointers := await ledger.reconcile(10)):
+            await asyncio.sleep(0.02)
+    pointer: Pointer = pointers[0]
+    return pointer
+
+
+def status(app: Celery) -> str:
+    status: str = background.run(app.orchestrator.ledger.summary(RUN_ID)).status  # type: ignore[attr-defined]
+    return status
+
+
+def is_body_sent(app: Celery) -> bool:
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue("celery").queue.get(no_ack=True)
+        return bool(message and message.headers["id"] == "body")
+
+
+def failing_once(work: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+    errors = [error]
+
+    def fail_once(*args: Any, **kwargs: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return work(*args, **kwargs)
+
+    return fail_once
+
+
+def test_server_that_goes_while_a_chord_part_is_counted_does_not_fail_the_member(app: Celery) -> None:
+    app.backend.on_chord_part_return = failing_once(app.backend.on_chord_part_return, RedisConnectionError("gone"))
+
+    trace_member(app)
+
+    assert app.AsyncResult(RUN_ID).state == "SUCCESS"
+    assert status(app) == "running"
+    trace_again(app)
+    assert status(app) == "done"
+    assert is_body_sent(app)
+
+
+def test_server_that_goes_while_the_result_is_stored_leaves_the_run_open(app: Celery) -> None:
+    app.backend._store_result = failing_once(app.backend._store_result, RedisConnectionError("gone"))
+    app.tasks["agents.writer"].track_started = False
+
+    trace_member(app)
+
+    assert app.AsyncResult(RUN_ID).state == "PENDING"
+    trace_again(app)
+    assert app.AsyncResult(RUN_ID).state == "SUCCESS"
+    assert is_body_sent(app)
+
+
+def test_worker_that_cannot_say_that_it_has_started_goes_on(app: Celery) -> None:
+    app.backend._store_result = failing_once(app.backend._store_result, RedisConnectionError("gone"))
+
+    trace_member(app)
+
+    assert app.AsyncResult(RUN_ID).state == "SUCCESS"
+    assert status(app) == "done"
+
+
+def test_broker_that_goes_while_the_next_task_is_sent_leaves_the_run_open(app: Celery) -> None:
+    app.amqp._retry_publish = failing_once(app.amqp._retry_publish, OperationalError("gone"))
+
+    trace(app, "agents.writer", ("hi",), {}, chain=[dict(app.signature("gather", task_id="body"))])
+
+    assert app.AsyncResult(RUN_ID).state == "STARTED"
+    assert app.AsyncResult("body").state == "PENDING"
+    trace_again(app)
+    assert app.AsyncResult(RUN_ID).state == "SUCCESS"
+    assert is_body_sent(app)
+
+
+def test_failure_that_cannot_be_counted_is_delivered_again(app: Celery) -> None:
+    app.backend.on_chord_part_return = failing_once(app.backend.on_chord_part_return, RedisConnectionError("gone"))
+
+    trace_member(app, "breaker")
+
+    assert status(app) == "running"
+    trace_again(app)
+    assert status(app) == "done"
+    assert "no ink" in str(app.AsyncResult("body").result)
+
+
+def test_claim_of_a_count_whose_answer_was_lost_is_waited_for(app: Celery) -> None:
+    """Counted, but the answer did not arrive: redis-py asks again, and finds the chord claimed by itself."""
+    claim = app.backend.get_key_for_group(GROUP_ID, ".c")
+    app.backend.client.set(claim, "a token that nobody has")
+
+    trace_member(app)
+
+    assert status(app) == "running"
+    app.backend.client.delete(claim)
+    trace_again(app)
+    assert status(app) == "done"
+    assert is_body_sent(app)
