@@ -1,0 +1,78 @@
+"""The command: measures, prints the report, keeps the results as data."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.bench import Bench
+from benchmarks.machine import describe_machine, time_fixed_work
+from benchmarks.model import Model
+from benchmarks.plots import draw_plots
+from benchmarks.report import write_report
+from benchmarks.results import Results, Section
+from benchmarks.scenarios import triage
+
+SCENARIOS: dict[str, Callable[[Bench], Section]] = {"triage": triage.run}
+DATA = Path(".benchmarks")
+
+
+def main() -> None:
+    """Measure, or write a report of what was measured before."""
+    options = _read_options()
+    if options.of:
+        results = Results.model_validate_json(options.of.read_text(encoding="utf-8"))
+    else:
+        results = measure(options.only or list(SCENARIOS), is_quick=options.quick)
+        _keep(results, options.data)
+    if options.report:
+        _write(results, options.report)
+    print(write_report(results))
+
+
+def measure(names: Sequence[str], *, is_quick: bool) -> Results:
+    """Run these scenarios one after the other."""
+    machine, began_at = describe_machine(), time.monotonic()
+    sections, work = [], [time_fixed_work()]
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder, Model() as model:
+        bench = Bench(Path(folder), model, is_quick)
+        for name in names:
+            sections.append(SCENARIOS[name](bench))
+            work.append(time_fixed_work())
+    found = {"seconds": time.monotonic() - began_at, "work_milliseconds": work, "other_cores": bench.other_cores}
+    return Results(is_quick=is_quick, machine=machine.model_copy(update=found), sections=sections)
+
+
+def _keep(results: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    began_at = results.machine.began_at[:16].replace(":", "")
+    path = folder / f"{began_at}-{results.machine.commit}.json"
+    path.write_text(results.model_dump_json(indent=1), encoding="utf-8")
+    print(f"Results: {path}\n")
+
+
+def _write(results: Results, page: Path) -> None:
+    """The page, and beside it a folder of its name with the plots and the data."""
+    folder = page.with_suffix("")
+    plots = {title: path.relative_to(page.parent) for title, path in draw_plots(results, folder).items()}
+    page.write_text(write_report(results, plots), encoding="utf-8")
+    (folder / "results.json").write_text(results.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=SCENARIOS, help="this scenario; may be given again")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
+    parser.add_argument(
+        "--report", type=Path, metavar="PAGE", help="write the report with plots, e.g. docs/benchmark-report.md"
+    )
+    parser.add_argument("--of", type=Path, metavar="FILE", help="results from before, in place of measuring")
+    parser.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="where results are kept")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

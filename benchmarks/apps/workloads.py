@@ -1,0 +1,11 @@
+"""What the sides' agents have in common."""
+
+INSTRUCTIONS = "You help customers of a shop. Be brief."
+WORKLOADS = ("triage", "answer", "turns")
+"""A handoff and a tool call; an answer at once; ten tool calls, then an answer."""
+MAX_TURNS = 1000
+
+
+def look_up(order_id: str) -> str:
+    """What the only tool does."""
+    return f"{order_id}: shipped"

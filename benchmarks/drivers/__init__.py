@@ -1,0 +1,1 @@
+"""Producers: one process a side, told by the benchmark what to submit."""

@@ -1,0 +1,38 @@
+"""`make bench`, at sizes that show only that it works from end to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import SCENARIOS
+from benchmarks.results import OURS, Results
+from tests.support.stack import REPOSITORY
+
+SECONDS = 240
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 10)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_scenario_measures_us_beside_baselines(tmp_path: Path, scenario: str) -> None:
+    page = tmp_path / "docs" / "report.md"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", scenario]
+
+    done = subprocess.run(
+        [*command, "--report", str(page), "--data", str(tmp_path / "data")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (kept,) = (tmp_path / "data").iterdir()
+    (section,) = Results.model_validate_json(kept.read_text(encoding="utf-8")).sections
+    assert section.figures
+    assert all(OURS in figure.rounds for figure in section.figures)
+    assert section.title in page.read_text(encoding="utf-8")
