@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field
 
 from orchestrator import Agent, ModelSettings, RunContext, StopAtTools, ToolContext, function_tool
 from orchestrator.demo import Demo, DemoRun
-from tasks import support_rehearsal as rehearsal
 from tasks.labels import draw_label
 from tasks.orders import open_orders
+from tasks.rehearsal import support_desk as rehearsal
 
 
 class Customer(BaseModel):

@@ -1,8 +1,10 @@
 """The Celery app of this deployment: `celery -A workers.app worker`, `orchestrator -A workers.app …`."""
 
 from orchestrator import create_app
-from tasks import support_desk
+from tasks import airline, languages, support_desk, weather
 
-app = create_app("support", modules=[support_desk], task_default_queue="agents")
+JOBS = [support_desk, airline, languages, weather]
+
+app = create_app("support", modules=JOBS, task_default_queue="agents")
 
 DEMO = support_desk.DEMO

@@ -1,0 +1,79 @@
+"""Every command of `docs/jobs.md`, on real workers: the jobs of `tasks/` as `workers/app.py` installs them."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator import Orchestrator, Settings, create_app
+from tests.support.stack import REPOSITORY, Stack
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
+
+SECONDS = 60
+PAGE = REPOSITORY / "docs" / "jobs.md"
+COMMANDS = list(dict.fromkeys(re.findall(r"`(orchestrator run [^`]+)`", PAGE.read_text(encoding="utf-8"))))
+
+EXPECTED = {
+    "triage": "39.00 EUR are on their way back to you",
+    "airline": "Ada Lovelace now has seat 14C",
+    "languages": "Le samedi, nous sommes ouverts",
+    "weather": "Lisbon has 14 to 22 °C",
+    "weather.raw": '"high_c": 22',
+    "weather.stop": '"city": "Lisbon"',
+    "weather.table": "Athens   May   17 to 26 °C",
+}
+"""By the name that is run: words of its answer."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two workers of the deployment, and their data in a folder of its own."""
+    folder: Path = tmp_path_factory.mktemp("stack")
+    environment = {
+        "ORCHESTRATOR_DATA_DIR": str(folder / "data"),
+        "ORCHESTRATOR_MODEL_API": "rehearsal",
+        "ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "0",
+    }
+    with Stack(folder, app="workers.app", environment=environment) as stack:
+        workers = [stack.start_worker("llm", queues="agents", wait=False)]
+        workers.append(stack.start_worker("cpu", queues="agents,cpu", wait=False))
+        for worker in workers:
+            worker.wait_for_log("ready.")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def producer(stack: Stack) -> Iterator[Orchestrator]:
+    """A producer that has none of the jobs, and submits them by name."""
+    app = create_app("producer", settings=Settings(redis_url=stack.url), task_default_queue="agents")
+    yield app.orchestrator
+    gc.collect()  # results unsubscribe when they are collected, which takes the server
+    app.close()
+
+
+def read_command(command: str) -> tuple[str, str, dict[str, object] | None]:
+    """Name, input and context of `orchestrator run NAME INPUT [--context JSON]`."""
+    _, _, name, text, *options = shlex.split(command)
+    assert options[::2] in ([], ["--context"])
+    return name, text, json.loads(options[1]) if options else None
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[read_command(command)[0] for command in COMMANDS])
+def test_job_answers(producer: Orchestrator, command: str) -> None:
+    name, text, context = read_command(command)
+
+    answer = producer.submit(name, text, context=context).result(SECONDS)
+
+    shown = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    assert EXPECTED[name] in shown
+
+
+def test_every_expectation_is_of_a_command() -> None:
+    assert set(EXPECTED) == {read_command(command)[0] for command in COMMANDS}
