@@ -4,6 +4,13 @@ from orchestrator.agent import Agent, FunctionToolResult, StopAtTools, ToolsToFi
 from orchestrator.agent_tool import AgentTool
 from orchestrator.celery import Orchestrator, create_app, install
 from orchestrator.client import Client
+from orchestrator.combinators.each import each
+from orchestrator.combinators.parallel import at_least, parallel
+from orchestrator.combinators.refine import refine
+from orchestrator.combinators.route import route
+from orchestrator.combinators.sequence import gate, sequence
+from orchestrator.combinators.step import step
+from orchestrator.combinators.vote import vote
 from orchestrator.context import RunContext, RunContextWrapper, ToolContext
 from orchestrator.entries import RunOptions
 from orchestrator.error_handlers import RunErrorHandlerInput, RunErrorHandlerResult, RunErrorHandlers
@@ -11,6 +18,7 @@ from orchestrator.errors import (
     AgentNotLoaded,
     ContextNotSerializable,
     DuplicateName,
+    FlowError,
     InputTooLarge,
     InvalidInput,
     LedgerError,
@@ -38,6 +46,7 @@ from orchestrator.errors import (
     UserError,
 )
 from orchestrator.events import Event
+from orchestrator.flow import Flow
 from orchestrator.handoff import Handoff, HandoffInputData, handoff
 from orchestrator.hooks import AgentHooks, RunHooks
 from orchestrator.hosted_tool import HostedTool, code_interpreter, file_search, web_search
@@ -62,6 +71,8 @@ __all__ = [
     "ContextNotSerializable",
     "DuplicateName",
     "Event",
+    "Flow",
+    "FlowError",
     "FunctionTool",
     "FunctionToolResult",
     "Handoff",
@@ -113,12 +124,21 @@ __all__ = [
     "Usage",
     "UserError",
     "arun_inline",
+    "at_least",
     "code_interpreter",
     "create_app",
+    "each",
     "file_search",
     "function_tool",
+    "gate",
     "handoff",
     "install",
+    "parallel",
+    "refine",
+    "route",
     "run_inline",
+    "sequence",
+    "step",
+    "vote",
     "web_search",
 ]

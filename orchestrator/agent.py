@@ -6,22 +6,20 @@ import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypedDict, TypeVar, get_args
+from typing import Any, Generic, Literal, TypedDict, TypeVar, get_args
 
 from orchestrator.agent_tool import AgentTool, as_tool
 from orchestrator.context import RunContext
 from orchestrator.error_handlers import RunErrorHandlers
-from orchestrator.errors import NotInstalled, UserError
-from orchestrator.handoff import Handoff
+from orchestrator.errors import UserError
+from orchestrator.handoff import Handoff, to_handoff
 from orchestrator.hooks import AgentHooks
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Model
 from orchestrator.models.rehearsal import Script
 from orchestrator.output_schema import AgentOutputSchema
+from orchestrator.runnable import Runnable, Runtime
 from orchestrator.tool import FunctionTool, HostedTool
-
-if TYPE_CHECKING:
-    from orchestrator.run import Run
 
 C = TypeVar("C")
 
@@ -61,24 +59,8 @@ ToolsToFinalOutput = Callable[
 ToolUseBehavior = Literal["run_llm_again", "stop_on_first_tool"] | StopAtTools | ToolsToFinalOutput
 
 
-class AgentRuntime(Protocol):
-    """What connects an agent to a Celery app. `install()` provides it."""
-
-    def signature(self, agent: Agent[Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, immutable: bool) -> Any:
-        """A Celery signature of the agent's task."""
-
-    def apply_async(self, agent: Agent[Any], args: Any, kwargs: Any, **options: Any) -> Any:
-        """Send the agent's task as Celery does."""
-
-    def submit(self, agent: Agent[Any], input: Any, **options: Any) -> Run:
-        """Start a run and return its handle."""
-
-    async def asubmit(self, agent: Agent[Any], input: Any, **options: Any) -> Run:
-        """The same without blocking the caller's event loop."""
-
-
 @dataclass(eq=False, kw_only=True)
-class Agent(Generic[C]):
+class Agent(Runnable, Generic[C]):
     """An agent. Fields, names and defaults are the Agents SDK's, plus Celery's queue and priority.
 
     Agents name each other by object or by registered name, in cycles if need be; append to
@@ -115,7 +97,7 @@ class Agent(Generic[C]):
     rehearsal: Script | None = None
     """What the rehearsal model plays in this agent's name when no real model is configured."""
 
-    _runtime: AgentRuntime | None = field(default=None, init=False, repr=False)
+    _runtime: Runtime | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -147,49 +129,18 @@ class Agent(Generic[C]):
         found = (tool.context_type for tool in self.tools if isinstance(tool, FunctionTool) and tool.context_type)
         return next(found, None)
 
+    def neighbours(self) -> list[Runnable]:
+        """Whom it hands over to, then whom it has as tools; those that are named by name are left out."""
+        targets = [to_handoff(target).target for target in self.handoffs]
+        called = [tool.agent for tool in self.tools if isinstance(tool, AgentTool)]
+        return [target for target in targets if not isinstance(target, str)] + called
+
     # ---- Celery -----------------------------------------------------------------------------
 
     @property
     def task_name(self) -> str:
         """The name of this agent's Celery task."""
         return f"agents.{self.name}"
-
-    def s(self, *args: Any, **kwargs: Any) -> Any:
-        """A Celery signature: put it into `chain`, `group` and `chord` beside any other task."""
-        return self._installed().signature(self, args, kwargs, immutable=False)
-
-    def si(self, *args: Any, **kwargs: Any) -> Any:
-        """An immutable signature: it does not take the previous task's result."""
-        return self._installed().signature(self, args, kwargs, immutable=True)
-
-    def delay(self, *args: Any, **kwargs: Any) -> Any:
-        """Send the task; returns Celery's `AsyncResult`."""
-        return self._installed().apply_async(self, args, kwargs)
-
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-        """Send the task with Celery's options; returns Celery's `AsyncResult`."""
-        return self._installed().apply_async(self, args, kwargs, **options)
-
-    def submit(self, input: Any, **options: Any) -> Run:
-        """Start a run; returns its handle.
-
-        Options: `context`, `run_id` (makes the submit idempotent), `max_turns`, `queue`, `priority`,
-        `expires` (seconds or datetime by which a worker must have begun), `run_options`.
-        Raises `SubmitError` before anything is stored.
-        """
-        return self._installed().submit(self, input, **options)
-
-    async def asubmit(self, input: Any, **options: Any) -> Run:
-        """`submit` for async code."""
-        return await self._installed().asubmit(self, input, **options)
-
-    def _installed(self) -> AgentRuntime:
-        if self._runtime is None:
-            raise NotInstalled(
-                f"Agent `{self.name}` belongs to no Celery app yet. "
-                f"Call install(app, agents=[...]) or create_app(agents=[...]) with it, or use run_inline()."
-            )
-        return self._runtime
 
 
 def _check(agent: Agent[Any]) -> None:

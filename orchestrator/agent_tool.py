@@ -7,7 +7,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -16,11 +16,9 @@ from orchestrator.errors import ModelBehaviorError, UserError
 from orchestrator.handoff import IsEnabled, to_function_name
 from orchestrator.models.base import Item, ToolSpec
 from orchestrator.result import RunResult
+from orchestrator.runnable import Runnable
 from orchestrator.strict_schema import strict_json_schema
 from orchestrator.tool import DEFAULT_FAILURE, FailureErrorFunction, parse_arguments
-
-if TYPE_CHECKING:
-    from orchestrator.agent import Agent
 
 OutputExtractor = Callable[[RunResult], str | Awaitable[str]]
 
@@ -51,7 +49,8 @@ class AgentTool:
     its answer.
     """
 
-    agent: Agent[Any]
+    agent: Runnable
+    """Or a flow."""
     name: str
     description: str
     params_json_schema: Mapping[str, Any]
@@ -101,7 +100,7 @@ class AgentTool:
 
 
 def as_tool(
-    agent: Agent[Any],
+    agent: Runnable,
     tool_name: str | None = None,
     tool_description: str | None = None,
     *,

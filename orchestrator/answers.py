@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from orchestrator.agent_tool import AgentTool, extract_output
+from orchestrator.combinators.values import load_if_it_fits
 from orchestrator.context import ToolContext
 from orchestrator.entries import ChildEnded, Outcome, Output
 from orchestrator.errors import LedgerError, ModelBehaviorError, restore_error
@@ -58,7 +60,7 @@ async def _read_text(
 ) -> str:
     final_output = typed_output(ended.outcome, registry)
     if tool.custom_output_extractor is None:
-        text = "" if final_output is None else str(final_output)
+        text = "" if final_output is None else _text_of(final_output, ended.outcome, registry)
         return text or ended.outcome.fallback or ""
     state = fold([entry for _, entry in await ledger.entries(ended.child)])
     result = RunResult(
@@ -74,12 +76,21 @@ async def _read_text(
     return await extract_output(tool, result)
 
 
-def typed_output(outcome: Outcome, registry: Registry) -> Any:
-    """The answer as the type that the answering agent declares.
+def _text_of(final_output: Any, outcome: Outcome, registry: Registry) -> str:
+    """An agent's output as the Agents SDK shows it; a flow's, which is often a list, as JSON."""
+    if outcome.agent in registry.flows and not isinstance(final_output, str):
+        return json.dumps(outcome.output, ensure_ascii=False)
+    return str(final_output)
 
-    It stays JSON where that agent is not loaded here, and where it does not fit: a tool's output that ends the
+
+def typed_output(outcome: Outcome, registry: Registry) -> Any:
+    """The answer as the type that the answering agent or flow declares.
+
+    It stays JSON where that is not loaded here, and where it does not fit: a tool's output that ends the
     run is not validated.
     """
+    if flow := registry.flows.get(outcome.agent):
+        return load_if_it_fits(flow.output_type, outcome.output)
     agent = registry.agents.get(outcome.agent)
     schema = output_schema_of(agent.output_type) if agent else None
     if schema is None:

@@ -40,19 +40,23 @@ async def new_child(
         queue=queue,
         priority=priority,
         note=note,
-        continuation=_continuation(claim),
+        continuation=child_continuation(claim),
         parent=(claim.run_id, call["call_id"]),
     )
 
 
-def _continuation(claim: Claim) -> Mapping[str, Any]:
+def child_continuation(claim: Claim) -> Mapping[str, Any]:
+    """The Celery headers of a child: nothing follows it in the canvas, but it belongs to its parent's tree."""
     root = claim.continuation.get("root_id") or root_of(claim.run_id)
     return {"root_id": root, "parent_id": task_id(claim.run_id, claim.step)}
 
 
 def digest_of(task: str, entry: EntryBase) -> str:
     """What makes two submits of one run id the same submit."""
-    body = json.dumps(entry.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    fields = entry.model_dump(mode="json")
+    if fields.get("scope") is None:
+        fields.pop("scope", None)  # as it was before there were flows: older processes must find the same digest
+    body = json.dumps(fields, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(f"{task}\n{body}".encode()).hexdigest()
 
 

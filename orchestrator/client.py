@@ -6,18 +6,17 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from orchestrator.agent import Agent
 from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome, RunOptions
 from orchestrator.handover import not_loaded
-from orchestrator.ledger.base import Ledger, NewRun, Pointer, RunSummary
+from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
 from orchestrator.loop import background
 from orchestrator.registry import Registry
 from orchestrator.run import Run
+from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
 
@@ -47,17 +46,19 @@ class Client:
         """The ledger, for use on the background loop only."""
         return self._ledger()
 
-    def submit(self, target: Agent[Any] | str, input: Any, **options: Any) -> Run:
-        """Start a run of an agent, or of the agent that workers have registered under a name.
+    def submit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
+        """Start a run of an agent or flow, or of the one that workers have registered under a name.
 
         Raises `SubmitError`, and `AgentNotLoaded` for a name that is new to all workers, unless a `queue` is given,
         where a worker that knows it is about to come.
         """
-        return background.run(self._submit(target, self._prepare(target, input, **options)))
+        record = background.run(self._find_elsewhere(target, options.get("queue")))
+        return background.run(self._submit(self._prepare(target, input, record, **options)))
 
-    async def asubmit(self, target: Agent[Any] | str, input: Any, **options: Any) -> Run:
+    async def asubmit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
         """`submit` for async code."""
-        return await background.arun(self._submit(target, self._prepare(target, input, **options)))
+        record = await background.arun(self._find_elsewhere(target, options.get("queue")))
+        return await background.arun(self._submit(self._prepare(target, input, record, **options)))
 
     def run(self, run_id: str) -> Run:
         """The handle of a run that somebody submitted."""
@@ -78,8 +79,9 @@ class Client:
 
     def _prepare(
         self,
-        target: Agent[Any] | str,
+        target: Runnable | str,
         input: Any,
+        record: AgentRecord | None,
         *,
         context: Any = None,
         run_id: str | None = None,
@@ -89,9 +91,9 @@ class Client:
         expires: float | datetime | None = None,
         run_options: RunOptions | Mapping[str, Any] | None = None,
     ) -> NewRun:
-        agent = self._registry.agents.get(target, target) if isinstance(target, str) else target
+        found = (self._registry.find(target) or target) if isinstance(target, str) else target
         return new_run(
-            agent,
+            found,
             input,
             run_id=run_id or str(uuid.uuid4()),
             settings=self._settings,
@@ -99,13 +101,12 @@ class Client:
             max_turns=max_turns,
             run_options=run_options,
             expires=expires,
-            queue=queue,
+            queue=queue or (record.queue if record else None),
             priority=priority,
+            task=record.task if record else None,
         )
 
-    async def _submit(self, target: Agent[Any] | str, new: NewRun) -> Run:
-        if isinstance(target, str) and target not in self._registry.agents and new.queue is None:
-            new = replace(new, queue=await self._find_queue(target))
+    async def _submit(self, new: NewRun) -> Run:
         pointer = await self.ledger.start(new)
         if pointer is not None:
             await asyncio.to_thread(self._try_to_publish, pointer)
@@ -118,10 +119,13 @@ class Client:
         except Exception:
             logger.exception("Publishing run %s failed. It is queued, and a worker will publish it.", pointer.run_id)
 
-    async def _find_queue(self, name: str) -> str | None:
-        """The queue of an agent that is loaded elsewhere, or was: its run waits until a worker has it again."""
+    async def _find_elsewhere(self, target: Runnable | str, queue: str | None) -> AgentRecord | None:
+        """Where an agent or flow is loaded, or was, if not here: its run waits until a worker has it again."""
+        if not isinstance(target, str) or self._registry.find(target) is not None:
+            return None
         records = await self.ledger.loaded()
-        record = next((record for record in records if record.task == f"agents.{name}"), None)
-        if record is None and any(record.is_live for record in records):
-            raise not_loaded(f"A run was submitted to agent `{name}`", name, records)
-        return record.queue if record else None
+        tasks = (f"agents.{target}", f"flows.{target}")
+        record = next((record for record in records if record.task in tasks), None)
+        if record is None and queue is None and any(record.is_live for record in records):
+            raise not_loaded(f"A run was submitted to `{target}`", target, records)
+        return record

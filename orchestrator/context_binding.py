@@ -8,11 +8,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from orchestrator.agent import Agent
-from orchestrator.agent_tool import AgentTool
 from orchestrator.entries import ContextPatch
 from orchestrator.errors import ContextNotSerializable, UserError
-from orchestrator.handoff import to_handoff
+from orchestrator.runnable import Runnable
 from orchestrator.validation_text import describe_problems
 
 JsonObject = dict[str, Any]
@@ -36,7 +34,7 @@ def dump_context(context: Any, *, owner: str) -> JsonObject | None:
     return dumped
 
 
-def check_context(context: Any, agent: Agent[Any]) -> None:
+def check_context(context: Any, agent: Runnable) -> None:
     """Refuse a context of another type than the agent declares, before anything is stored."""
     declared = find_context_type(agent)
     if declared is None or context is None or not _is_structured(declared):
@@ -49,7 +47,7 @@ def check_context(context: Any, agent: Agent[Any]) -> None:
         )
 
 
-def _check_dict(context: JsonObject, declared: type[Any], agent: Agent[Any]) -> None:
+def _check_dict(context: JsonObject, declared: type[Any], agent: Runnable) -> None:
     try:
         TypeAdapter(declared).validate_python(context)
     except ValidationError as error:
@@ -58,25 +56,18 @@ def _check_dict(context: JsonObject, declared: type[Any], agent: Agent[Any]) -> 
         ) from error
 
 
-def find_context_type(agent: Agent[Any]) -> type[Any] | None:
+def find_context_type(agent: Runnable) -> type[Any] | None:
     """The context's type, as the agent or the nearest agent that it can reach declares it."""
     waiting, seen = [agent], {id(agent)}
     while waiting:
         current = waiting.pop(0)
         if declared := current.declared_context_type():
             return declared
-        for neighbour in neighbours(current):
+        for neighbour in current.neighbours():
             if id(neighbour) not in seen:
                 seen.add(id(neighbour))
                 waiting.append(neighbour)
     return None
-
-
-def neighbours(agent: Agent[Any]) -> list[Agent[Any]]:
-    """The agents that this one refers to as objects: handoffs, then agents as tools."""
-    targets = [to_handoff(target).target for target in agent.handoffs]
-    called = [tool.agent for tool in agent.tools if isinstance(tool, AgentTool)]
-    return [target for target in targets if not isinstance(target, str)] + called
 
 
 class ContextBinding:

@@ -61,6 +61,18 @@ class ToolCall(BaseModel):
     arguments: str
 
 
+class FlowScope(BaseModel):
+    """Where in a flow a run begins, and with what. Values are JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: str = ""
+    value: Any = None
+    flow_input: Any = None
+    named: dict[str, Any] = {}
+    """Results of earlier steps, by name."""
+
+
 class RunInput(EntryBase):
     """The run's first entry: what the producer submitted."""
 
@@ -71,6 +83,8 @@ class RunInput(EntryBase):
     options: RunOptions = RunOptions()
     call: ToolCall | None = None
     """The call that this run serves, if an agent asked for it."""
+    scope: FlowScope | None = None
+    """Of a flow's run: what text alone does not say."""
 
 
 class Invoked(EntryBase):

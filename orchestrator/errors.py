@@ -19,6 +19,7 @@ OrchestratorError
 │   │   ├── ModelUnavailable     429, 5xx, timeout, broken connection: submit again later
 │   │   └── ModelRequestRejected 400, 401, 403, 404 …: fix the key, the model's name or the request
 │   ├── RunPoisoned              the invocation kept killing its worker
+│   ├── FlowError                a flow's own rules: no branch, too few results, rounds run out
 │   ├── RunExpired               no worker had begun it by the time given as `expires`
 │   └── RunCancelled             somebody cancelled it
 ├── RunNotFound                  no ledger under that id: never submitted, or past its retention
@@ -122,6 +123,10 @@ class ModelRequestRejected(ModelCallError):
 
 class RunPoisoned(RunFailed):
     """The run's invocation was claimed too often without a result: it probably kills its worker."""
+
+
+class FlowError(RunFailed):
+    """A flow ended by its own rules: an unknown category, too few results, a value that does not fit."""
 
 
 class RunExpired(RunFailed):

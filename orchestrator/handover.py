@@ -41,13 +41,13 @@ async def find_destination(handoff: Handoff, source: str, registry: Registry, le
 
 
 def not_loaded(story: str, name: str, records: Sequence[AgentRecord], *, known: Iterable[str] = ()) -> AgentNotLoaded:
-    """The error for an agent that no live worker has, beginning with the story; it names the module if one had it."""
+    """The error for what no live worker has loaded, beginning with the story; it names the module if one had it."""
     loaded = {record.task: record for record in records}
     gone = loaded.get(f"agents.{name}")
     if gone is not None:
         remedy = f"Worker {gone.worker}, gone now, had it from module `{gone.module}`: start a worker that loads it."
     else:
-        names = [task.removeprefix("agents.") for task in loaded if task.startswith("agents.")]
+        names = [task.partition(".")[2] for task in loaded if not task.startswith("tools.")]
         remedy = (
             "Add the module that defines it to the modules of your app's install() or create_app() call, and restart "
             "the workers." + suggest(name, names or known)

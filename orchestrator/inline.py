@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.agent import Agent
 from orchestrator.answers import typed_output
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.engine import Engine, Performed
@@ -21,6 +20,7 @@ from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.result import RunResult
+from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings, load_settings
 from orchestrator.state import fold
 from orchestrator.submission import new_run
@@ -28,13 +28,13 @@ from orchestrator.submission import new_run
 POLL_SECONDS = 0.05
 
 
-def run_inline(agent: Agent[Any], input: Any, **options: Any) -> RunResult:
-    """Run the agent here and wait: handoffs and called agents included. Options as for `arun_inline`."""
+def run_inline(agent: Runnable, input: Any, **options: Any) -> RunResult:
+    """Run the agent or flow here and wait, with all that it hands over to and calls. Options as for `arun_inline`."""
     return background.run(arun_inline(agent, input, **options))
 
 
 async def arun_inline(
-    agent: Agent[Any],
+    agent: Runnable,
     input: Any,
     *,
     context: Any = None,
@@ -90,7 +90,8 @@ async def _result(engine: Engine, run_id: str) -> RunResult:
     assert outcome is not None
     if outcome.kind != "answer":
         raise restore_failure(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=run_id)
-    agent = engine.registry.agents[state.agent]
+    agent = engine.registry.find(state.agent)
+    assert agent is not None
     binding = ContextBinding(state.context, find_context_type(agent), owner=f"run {run_id}")
     return RunResult(
         run_id=run_id,
@@ -98,6 +99,6 @@ async def _result(engine: Engine, run_id: str) -> RunResult:
         input=state.history,
         new_items=state.new_items(),
         last_agent=state.agent,
-        usage=state.usage,
+        usage=outcome.usage,
         context=binding.value,
     )

@@ -1,10 +1,11 @@
-"""Performs the step that a message points to: claims the run, then invokes its agent or its queued tool."""
+"""Performs the step that a message points to: claims the run, then invokes its agent, flow or queued tool."""
 
 from __future__ import annotations
 
 from orchestrator.endings import failure_outcome
 from orchestrator.engine import STALE, Engine, Performed
 from orchestrator.errors import OrchestratorError
+from orchestrator.flow_invocation import FlowInvocation
 from orchestrator.invocation import Invocation
 from orchestrator.ledger.base import Claim, NewRun
 from orchestrator.queued_tool import QueuedTool
@@ -25,10 +26,19 @@ async def perform(
     if claim.damage is not None and claim.outcome is None:
         return await _refuse(engine, claim, claim.damage)
     try:
-        invocation = QueuedTool(engine, claim) if claim.task.startswith("tools.") else Invocation(engine, claim)
+        invocation = _invocation_of(engine, claim)
     except OrchestratorError as error:
         return await _refuse(engine, claim, error)
     return await invocation.perform()
+
+
+def _invocation_of(engine: Engine, claim: Claim) -> Invocation | FlowInvocation | QueuedTool:
+    match claim.task.partition(".")[0]:
+        case "tools":
+            return QueuedTool(engine, claim)
+        case "flows":
+            return FlowInvocation(engine, claim)
+    return Invocation(engine, claim)
 
 
 async def _refuse(engine: Engine, claim: Claim, error: OrchestratorError) -> Performed:

@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from orchestrator.agent import Agent
 from orchestrator.children import describe_input, digest_of
 from orchestrator.context_binding import check_context, dump_context
-from orchestrator.entries import RunInput, RunOptions
+from orchestrator.entries import FlowScope, RunInput, RunOptions
 from orchestrator.errors import InputTooLarge, InvalidInput
 from orchestrator.ledger.base import NewRun
 from orchestrator.models.base import Item
+from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
 from orchestrator.validation_text import describe_problems
 
@@ -26,7 +26,7 @@ _RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def new_run(
-    target: Agent[Any] | str,
+    target: Runnable | str,
     given: Any,
     *,
     run_id: str,
@@ -38,9 +38,14 @@ def new_run(
     queue: str | None = None,
     priority: int | None = None,
     continuation: Mapping[str, Any] | None = None,
+    task: str | None = None,
 ) -> NewRun:
-    """The run to start for an agent, or for an agent's name. Raises `SubmitError`."""
+    """The run to start for an agent or a flow, or for the name of one that is loaded elsewhere, with its `task`.
+
+    Raises `SubmitError`.
+    """
     name = target if isinstance(target, str) else target.name
+    task = task or (f"agents.{target}" if isinstance(target, str) else target.task_name)
     check_run_id(run_id)
     if not isinstance(target, str):
         check_context(context, target)
@@ -49,12 +54,13 @@ def new_run(
     dumped = dump_context(context, owner=f"agent `{name}`")
     _check_size(items, dumped, name, settings)
     options = _options(run_options, max_turns, expires)
-    entry = RunInput(agent=name, items=items, context=dumped, options=options)
+    scope = scope_of(given) if task.startswith("flows.") else None
+    entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
     unexpiring = entry.model_copy(update={"options": options.model_copy(update={"expires_at": None})})
     return NewRun(
         run_id=run_id,
-        task=f"agents.{name}",
-        digest=digest_of(f"agents.{name}", unexpiring),
+        task=task,
+        digest=digest_of(task, unexpiring),
         entry=entry,
         queue=queue,
         priority=priority,
@@ -82,6 +88,14 @@ def to_items(given: Any) -> list[Item]:
     if isinstance(value, list) and value and all(_is_item(item) for item in value):
         return value
     return [{"role": "user", "content": json.dumps(value, ensure_ascii=False)}]
+
+
+def scope_of(given: Any) -> FlowScope | None:
+    """A flow's input as JSON, which its steps may take apart; of text, the items say it all."""
+    if isinstance(given, str):
+        return None
+    value = to_jsonable_python(given, by_alias=False)
+    return FlowScope(value=value, flow_input=value)
 
 
 def check_run_id(run_id: str) -> None:

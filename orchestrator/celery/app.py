@@ -14,6 +14,7 @@ from orchestrator.celery.runtime import Orchestrator
 from orchestrator.celery.transport import transport_for
 from orchestrator.celery.worker import add_worker_steps
 from orchestrator.errors import UserError
+from orchestrator.flow import Flow
 from orchestrator.hooks import RunHooks
 from orchestrator.settings import Settings, load_settings
 
@@ -56,12 +57,13 @@ def create_app(
     name: str = "orchestrator",
     *,
     agents: Iterable[Agent[Any]] = (),
+    flows: Iterable[Flow] = (),
     modules: Iterable[str | ModuleType] = (),
     settings: Settings | None = None,
     hooks: Sequence[RunHooks] = (),
     **conf: Any,
 ) -> Celery:
-    """A Celery app with safe defaults and agents installed; `conf` overrides any Celery setting.
+    """A Celery app with safe defaults, and agents and flows installed; `conf` overrides any Celery setting.
 
     On a Redis broker it uses a transport that loses no message (`orchestrator.celery.transport`).
     """
@@ -71,7 +73,7 @@ def create_app(
     # Asked of the app, because a URL in `conf` or in CELERY_BROKER_URL goes before the one in our settings.
     if not app.conf.broker_transport and (transport := transport_for(app.conf.broker_url)):
         app.conf.broker_transport = transport
-    install(app, agents=agents, modules=modules, settings=settings, hooks=hooks)
+    install(app, agents=agents, flows=flows, modules=modules, settings=settings, hooks=hooks)
     return app
 
 
@@ -79,14 +81,15 @@ def install(
     app: Celery,
     *,
     agents: Iterable[Agent[Any]] = (),
+    flows: Iterable[Flow] = (),
     modules: Iterable[str | ModuleType] = (),
     settings: Settings | None = None,
     hooks: Sequence[RunHooks] = (),
 ) -> Orchestrator:
-    """Make agents tasks of this app. `modules` are imported, and every agent at their top level is taken.
+    """Make agents and flows tasks of this app. Every agent and flow at the top level of `modules` is taken.
 
-    Agents bring along all that they hand over to or call. May be called again with more agents. Raises
-    `DuplicateName` for two agents of one name and `UserError` for a module that has none.
+    Agents bring along all that they hand over to or call, flows their steps. May be called again with more.
+    Raises `DuplicateName` for two of one name and `UserError` for a module that has none.
     """
     orchestrator = getattr(app, "orchestrator", None)
     if orchestrator is None:
@@ -95,12 +98,12 @@ def install(
         add_worker_steps(app, orchestrator)
     elif settings is not None or hooks:
         raise UserError("This app has an orchestrator already: give settings and hooks to the first install() only.")
-    for agent in agents:
-        orchestrator.add([agent], module=app.main or "")
+    for given in (*agents, *flows):
+        orchestrator.add([given], module=app.main or "")
     for module in modules:
         loaded = importlib.import_module(module) if isinstance(module, str) else module
-        found = [value for value in vars(loaded).values() if isinstance(value, Agent)]
+        found = [value for value in vars(loaded).values() if isinstance(value, Agent | Flow)]
         if not found:
-            raise UserError(f"Module `{loaded.__name__}`, given to install(), has no Agent at its top level.")
+            raise UserError(f"Module `{loaded.__name__}`, given to install(), has no Agent or Flow at its top level.")
         orchestrator.add(found, module=loaded.__name__)
     return orchestrator

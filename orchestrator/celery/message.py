@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from orchestrator.agent import Agent
 from orchestrator.context_binding import check_context, dump_context
 from orchestrator.entries import DEFAULT_MAX_TURNS, RunOptions
 from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.ledger.base import Pointer
+from orchestrator.runnable import Runnable
 
 MESSAGE_VERSION = 1
 POINTER_ARGUMENT = "run"
@@ -38,12 +38,12 @@ class FirstMessage(BaseModel):
     run_options: RunOptions | None = None
 
 
-def write_arguments(agent: Agent[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """An agent's keyword arguments as JSON. Raises `SubmitError` for a context that cannot travel."""
+def write_arguments(target: Runnable, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments of an agent or flow as JSON. Raises `SubmitError` for a context that cannot travel."""
     written = dict(kwargs)
     if "context" in written:
-        check_context(written["context"], agent)
-        written["context"] = dump_context(written["context"], owner=f"agent `{agent.name}`")
+        check_context(written["context"], target)
+        written["context"] = dump_context(written["context"], owner=f"`{target.name}`")
     if isinstance(options := written.get("run_options"), RunOptions):
         written["run_options"] = options.model_dump(mode="json", exclude_defaults=True)
     return written

@@ -8,7 +8,6 @@ from typing import Any
 
 from celery import Celery
 
-from orchestrator.agent import Agent
 from orchestrator.celery.continuation import read_continuation
 from orchestrator.celery.delivery import message_id_of
 from orchestrator.celery.message import FirstMessage, StepMessage, read_message, write_arguments
@@ -25,6 +24,7 @@ from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.run import Run
+from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
 
@@ -48,36 +48,36 @@ class Orchestrator:
 
     # ---- what users call --------------------------------------------------------------------
 
-    def submit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
-        """Start a run of an agent, or of the agent that workers know under a name."""
-        return self.client.submit(agent, input, **options)
+    def submit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
+        """Start a run of an agent or flow, or of the one that workers know under a name."""
+        return self.client.submit(target, input, **options)
 
-    async def asubmit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
+    async def asubmit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
         """`submit` for async code."""
-        return await self.client.asubmit(agent, input, **options)
+        return await self.client.asubmit(target, input, **options)
 
     def run(self, run_id: str) -> Run:
         """The handle of a run that somebody submitted."""
         return self.client.run(run_id)
 
-    def add(self, agents: Sequence[Agent[Any]], *, module: str = "") -> None:
-        """Register agents, and all that they can reach, as Celery tasks."""
-        for agent in self.registry.add(agents):
-            agent._runtime = self
-            self._register(agent.task_name, f"Agent `{agent.name}`.", module)
+    def add(self, runnables: Sequence[Runnable], *, module: str = "") -> None:
+        """Register agents and flows, and all that they can reach, as Celery tasks."""
+        for added in self.registry.add(runnables):
+            added._runtime = self
+            self._register(added.task_name, f"{type(added).__name__} `{added.name}`.", module)
         for tool in self.registry.tools.values():
             self._register(f"tools.{tool.name}", f"Tool `{tool.name}`, called by agents.", module)
 
-    def signature(self, agent: Agent[Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, immutable: bool) -> Any:
-        """A signature of the agent's task, with its queue and priority."""
-        options = {"queue": agent.queue, "priority": agent.priority}
+    def signature(self, target: Runnable, args: tuple[Any, ...], kwargs: dict[str, Any], *, immutable: bool) -> Any:
+        """A signature of the task of an agent or flow, with its queue and priority."""
+        options = {"queue": target.queue, "priority": target.priority}
         known = {name: value for name, value in options.items() if value is not None}
-        written = write_arguments(agent, kwargs)
-        return self.app.signature(agent.task_name, args=args, kwargs=written, immutable=immutable, options=known)
+        written = write_arguments(target, kwargs)
+        return self.app.signature(target.task_name, args=args, kwargs=written, immutable=immutable, options=known)
 
-    def apply_async(self, agent: Agent[Any], args: Any, kwargs: Any, **options: Any) -> Any:
-        """Send the agent's task as Celery does."""
-        made = self.signature(agent, tuple(args or ()), dict(kwargs or {}), immutable=False)
+    def apply_async(self, target: Runnable, args: Any, kwargs: Any, **options: Any) -> Any:
+        """Send the task of an agent or flow as Celery does."""
+        made = self.signature(target, tuple(args or ()), dict(kwargs or {}), immutable=False)
         return made.apply_async(**options)
 
     # ---- what tasks call --------------------------------------------------------------------
@@ -130,8 +130,9 @@ class Orchestrator:
 
     def _first_word(self, task: InvocationTask, message: FirstMessage) -> NewRun:
         request = task.request
+        kind, _, name = task.name.partition(".")
         return new_run(
-            self.registry.agent(task.name.removeprefix("agents.")),
+            self.registry.flow(name) if kind == "flows" else self.registry.agent(name),
             message.input,
             run_id=request.id,
             settings=self.settings,

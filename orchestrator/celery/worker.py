@@ -93,7 +93,7 @@ class Keeper:
     def _queue_of(self, task: str) -> str | None:
         kind, _, name = task.partition(".")
         registry = self._orchestrator.registry
-        return registry.agents[name].queue if kind == "agents" else registry.tools[name].queue
+        return registry.tool(name).queue if kind == "tools" else (registry.flows | registry.agents)[name].queue
 
 
 def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:

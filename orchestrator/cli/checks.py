@@ -121,7 +121,7 @@ def agent_rows(loaded: LoadedApp) -> list[AgentRow]:
 def _as_row(loaded: LoadedApp, task: str, records: list[AgentRecord]) -> AgentRow:
     kind, _, name = task.partition(".")
     registry = loaded.orchestrator.registry
-    item: Any = registry.agents.get(name) if kind == "agents" else registry.tools.get(name)
+    item: Any = registry.tools.get(name) if kind == "tools" else registry.find(name)
     declared = item.queue if item is not None else next((record.queue for record in records), None)
     module = loaded.orchestrator.modules.get(task) or next((record.module for record in records), "")
     queue = declared or loaded.app.conf.task_default_queue

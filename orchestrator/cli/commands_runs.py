@@ -19,7 +19,7 @@ from orchestrator.cli.views import JsonView, LineView, LiveView, View
 from orchestrator.errors import ResultTimeout
 from orchestrator.run import Run
 
-AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")]
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's or flow's name.")]
 InputArgument = Annotated[
     list[str], typer.Argument(metavar="INPUT…", help="What to say to it; `-` reads standard input.")
 ]

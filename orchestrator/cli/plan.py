@@ -73,19 +73,19 @@ def pool_arguments(concurrency: int) -> list[str]:
 
 
 def agent_queues(loaded: LoadedApp) -> list[str]:
-    """The queues that agents, and the app's own tasks, are sent to."""
+    """The queues that agents and flows, and the app's own tasks, are sent to."""
     conf, registry = loaded.app.conf, loaded.orchestrator.registry
-    routed = [agent.queue or _route(loaded, agent.task_name) for agent in registry.agents.values()]
+    routed = [found.queue or _route(loaded, found.task_name) for found in registry.runnables()]
     declared = [queue.name for queue in conf.task_queues or ()]
-    others = set(tool_queues(loaded)) - {agent.queue for agent in registry.agents.values()}
+    others = set(tool_queues(loaded)) - {found.queue for found in registry.runnables()}
     found = dict.fromkeys([conf.task_default_queue, *routed, *declared])
     return [name for name in found if name not in others]
 
 
 def tool_queues(loaded: LoadedApp) -> list[str]:
-    """The queues of tools that have one, and that no agent uses."""
+    """The queues of tools that have one, and that no agent or flow uses."""
     registry = loaded.orchestrator.registry
-    taken = {agent.queue for agent in registry.agents.values()} | {loaded.app.conf.task_default_queue}
+    taken = {found.queue for found in registry.runnables()} | {loaded.app.conf.task_default_queue}
     return sorted({tool.queue for tool in registry.tools.values() if tool.queue and tool.queue not in taken})
 
 

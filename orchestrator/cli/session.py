@@ -58,16 +58,17 @@ class Session:
         return orchestrator
 
     def find_agent(self, name: str) -> AgentRecord | None:
-        """Where the agent lives: `None` if this process has it. Raises `CommandError` if nobody does."""
+        """Where the agent or flow lives: `None` if this process has it. Raises `CommandError` if nobody does."""
         orchestrator = self.loaded.orchestrator
-        if name in orchestrator.registry.agents:
+        if orchestrator.registry.find(name) is not None:
             return None
         records = {record.task: record for record in background.run(orchestrator.ledger.loaded())}
-        record = records.get(f"agents.{name}")
+        record = records.get(f"agents.{name}") or records.get(f"flows.{name}")
         if record is not None:
             return record
-        agents = [task.removeprefix("agents.") for task in records if task.startswith("agents.")]
-        known = {*orchestrator.registry.agents, *agents}
+        elsewhere = [task.partition(".")[2] for task in records if not task.startswith("tools.")]
+        known = {*(found.name for found in orchestrator.registry.runnables()), *elsewhere}
         raise CommandError(
-            f"No agent `{name}`: neither app `{self.loaded.spec}` nor any worker has loaded it.{suggest(name, known)}"
+            f"No agent or flow `{name}`: neither app `{self.loaded.spec}` nor any worker has loaded it."
+            f"{suggest(name, known)}"
         )

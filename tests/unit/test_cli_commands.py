@@ -112,7 +112,7 @@ def test_submit_reads_standard_input(busy: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["submit", "clark", "hi"], "No agent `clark`"),
+        (["submit", "clark", "hi"], "No agent or flow `clark`"),
         (["submit", "clark", "hi"], "Did you mean `clerk`?"),
         (["submit", "clerk", "hi", "--context", "{"], "--context is not JSON"),
         (["submit", "clerk", "hi", "--context", "[]"], "must be a JSON object"),

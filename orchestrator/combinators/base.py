@@ -1,0 +1,131 @@
+"""The interface of a combinator: what it has come to, given what its members have answered. Pure."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from orchestrator.errors import FlowError, describe_error
+
+
+@dataclass(frozen=True)
+class Done:
+    """There is a result."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """There will be no result."""
+
+    error: Mapping[str, Any]
+    """`errors.describe_error` of what went wrong."""
+    place: str
+    """Where in the flow."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """These members have to answer first."""
+
+    members: tuple[Member, ...]
+
+
+Ended = Done | Failed
+Progress = Done | Failed | Pending
+
+
+@dataclass(frozen=True)
+class At:
+    """A node's place in a running flow, with what it receives and what is known so far."""
+
+    place: str
+    """Segments of keys, such as `2.parallel/1.french`; empty at the top."""
+    value: Any
+    """What the node receives."""
+    flow_input: Any
+    named: Mapping[str, Any] = field(default_factory=dict)
+    """Results that prompts may use: those of earlier steps, by name."""
+    book: Mapping[str, Ended] = field(default_factory=dict)
+    """What members have answered, by place."""
+
+    def below(self, key: str, value: Any = ..., **named: Any) -> At:
+        """The place of a child, which receives the same value unless another is given."""
+        return replace(
+            self,
+            place=f"{self.place}/{key}" if self.place else key,
+            value=self.value if value is ... else value,
+            named={**self.named, **named},
+        )
+
+    def fail(self, message: str) -> Failed:
+        """The node fails by its own rules."""
+        return Failed(describe_error(FlowError(message)), self.place)
+
+
+@dataclass(frozen=True)
+class Member:
+    """What has to be done next: a step, or a combinator that goes on by itself beside others."""
+
+    node: Node
+    at: At
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(ABC):
+    """A part of a flow. Plain data: the same parts and the same answers give the same progress."""
+
+    kind: ClassVar[str]
+    name: str = ""
+    """What prompts, screens and pictures call it."""
+
+    @property
+    def label(self) -> str:
+        """Its name, or what it is."""
+        return self.name or self.kind
+
+    @abstractmethod
+    def children(self) -> Mapping[str, Node]:
+        """The parts by their keys, which are the segments of their places."""
+
+    @abstractmethod
+    def advance(self, at: At) -> Progress:
+        """What the node has come to."""
+
+    def output_type(self) -> Any:
+        """The type of the result where it is known beforehand: an agent's `output_type`. `None`: any JSON value."""
+        return None
+
+    def names_for(self, key: str) -> frozenset[str]:
+        """The names that the node adds to what the prompts of this child may use."""
+        return frozenset()
+
+
+def advance_branch(node: Node, at: At) -> Progress:
+    """A child that goes on beside others. A combinator does so in a run of its own, not to wait for its siblings."""
+    if not node.children():
+        return node.advance(at)
+    return at.book.get(at.place) or Pending((Member(node, at),))
+
+
+def find_node(root: Node, place: str) -> Node:
+    """The node at a place. Raises `FlowError` if there is none."""
+    node = root
+    for segment in place.split("/") if place else ():
+        children = node.children()
+        key = segment.partition("[")[0]
+        if key not in children:
+            raise FlowError(
+                f"The flow has no place `{place}`: it was changed while a run was under way. Submit that run again."
+            )
+        node = children[key]
+    return node
+
+
+def key_of(number: int, node: Node) -> str:
+    """The key of the n-th of several children."""
+    return f"{number}.{re.sub(r'[/[]', '_', node.label)}"

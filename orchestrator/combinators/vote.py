@@ -1,0 +1,72 @@
+"""`vote`: several attempts side by side, and a judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from orchestrator.combinators.base import At, Done, Node, Pending, Progress, advance_branch
+from orchestrator.combinators.parallel import FailurePolicy, apply_policy, check_policy
+from orchestrator.combinators.step import Decision, StepLike, to_node
+from orchestrator.combinators.values import call_with
+from orchestrator.errors import UserError
+
+ATTEMPT, JUDGE = "attempt", "judge"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote(Node):
+    """Attempts and a judge. Made by `vote()`."""
+
+    kind: ClassVar[str] = "vote"
+    voter: Node
+    count: int
+    judge: Node
+    pick: Decision | None = None
+    on_failure: FailurePolicy = "keep"
+
+    def children(self) -> Mapping[str, Node]:
+        return {ATTEMPT: self.voter, JUDGE: self.judge}
+
+    def advance(self, at: At) -> Progress:
+        branches = [advance_branch(self.voter, at.below(f"{ATTEMPT}[{number + 1}]")) for number in range(self.count)]
+        pending = [member for branch in branches if isinstance(branch, Pending) for member in branch.members]
+        if pending:
+            return Pending(tuple(pending))
+        attempts = apply_policy([branch for branch in branches if not isinstance(branch, Pending)], self.on_failure, at)
+        if not isinstance(attempts, Done):
+            return attempts
+        verdict = self.judge.advance(at.below(JUDGE, attempts.value, task=at.value))
+        if not isinstance(verdict, Done) or self.pick is None:
+            return verdict
+        number = int(call_with(self.pick, verdict.value, "pick="))
+        if not 1 <= number <= len(attempts.value):
+            return at.fail(f"`{self.label}` has {len(attempts.value)} attempts; its judge picked number {number}.")
+        return Done(attempts.value[number - 1])
+
+    def output_type(self) -> Any:
+        return (self.judge if self.pick is None else self.voter).output_type()
+
+    def names_for(self, key: str) -> frozenset[str]:
+        return frozenset({"task"}) if key == JUDGE else frozenset()
+
+
+def vote(
+    agent: StepLike,
+    count: int,
+    *,
+    judge: StepLike,
+    pick: Decision | None = None,
+    on_failure: FailurePolicy = "keep",
+    name: str = "",
+) -> Vote:
+    """`count` attempts side by side at what the vote receives; the judge gets their list (`{task}`: what they got).
+
+    The judge's result is the vote's; with `pick`, a function of it that names an attempt from 1 up, that attempt is.
+    `on_failure` as for `parallel`: by default the attempts that came are judged. Raises `UserError`.
+    """
+    if count < 1:
+        raise UserError(f"A vote needs an attempt, not {count}.")
+    check_policy(on_failure, count)
+    return Vote(voter=to_node(agent), count=count, judge=to_node(judge), pick=pick, on_failure=on_failure, name=name)

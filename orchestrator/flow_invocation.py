@@ -1,0 +1,168 @@
+"""One invocation of a flow, or of a part of one: it moves on until it has a result or parks until members answer."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.answers import typed_output
+from orchestrator.combinators.base import At, Done, Ended, Failed, Member, Node, Pending, find_node
+from orchestrator.combinators.step import Step
+from orchestrator.combinators.values import as_text, call_with, load_if_it_fits, to_json
+from orchestrator.endings import cancelled_outcome, failure_outcome
+from orchestrator.engine import Engine, Performed
+from orchestrator.entries import ChildEnded, Entry, FlowScope, Outcome, Output, Parked, RunInput
+from orchestrator.errors import LedgerError, describe_error, restore_error
+from orchestrator.holding import ended, given_back, hold
+from orchestrator.interrupt import Interrupt
+from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
+from orchestrator.members import MemberMaker
+from orchestrator.recorder import Recorder
+from orchestrator.state import RunState, fold
+
+
+class FlowInvocation:
+    """Moves one flow's run on. Use once."""
+
+    def __init__(self, engine: Engine, claim: Claim) -> None:
+        self._engine = engine
+        self._claim = claim
+        self._state = fold(claim.entries)
+        self._flow = engine.registry.flow(self._state.agent)
+        scope = _scope_of(claim.entries, self._state)
+        self._root = find_node(self._flow.root, scope.place)
+        self._at = At(scope.place, scope.value, scope.flow_input, scope.named)
+        self._book: dict[str, Ended] = {}
+        for entry in claim.entries:
+            self._take_in(entry)
+        self._interrupt = Interrupt(cancelled=claim.cancel)
+        self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
+        self._maker = MemberMaker(
+            claim, self._flow, self._state.options, registry=engine.registry, ledger=engine.ledger
+        )
+
+    async def perform(self) -> Performed:
+        """Move the flow on as far as it goes. Raises `LedgerError` where the ledger cannot be reached."""
+        return await hold(self._engine, self._claim, self._interrupt, self._advance)
+
+    async def _advance(self) -> Performed:
+        while True:
+            if self._interrupt.cancelled:
+                return await self._end(cancelled_outcome(self._state))
+            if self._engine.shutdown.is_stopping:
+                return given_back(self._claim, await self._recorder.release())
+            try:
+                performed = await self._interrupt.run(self._step())
+            except (LedgerError, Fenced, CancelledMeanwhile):
+                raise
+            except Exception as error:
+                return await self._end(failure_outcome(self._state, error))
+            if performed is not None:
+                return performed
+
+    async def _step(self) -> Performed | None:
+        progress = self._root.advance(replace(self._at, book=self._book))
+        match progress:
+            case Done(value):
+                return await self._end(self._answer(value))
+            case Failed():
+                return await self._end(failure_outcome(self._state, _named_failure(progress)))
+            case Pending(members):
+                return await self._wait_for(members)
+
+    async def _wait_for(self, members: Sequence[Member]) -> Performed | None:
+        functions = [member for member in members if _is_function(member.node)]
+        if functions:
+            await asyncio.gather(*map(self._call, functions))
+            await self._recorder.write()
+            return None
+        children = await self._maker.make(members, self._state.context)
+        names = ", ".join(dict.fromkeys(member.node.label for member in members))
+        waits = {child.parent[1]: child.run_id for child in children if child.parent}
+        pointers = await self._recorder.park(Parked(waits=waits), children=children, note=f"results of {names}")
+        return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
+
+    async def _call(self, member: Member) -> None:
+        """Call a step's function, and note what came of it: it is not called again."""
+        node, at = member.node, member.at
+        assert isinstance(node, Step)
+        try:
+            value = to_json(await _call_function(node, at))
+            output = Output(call_id=at.place, tool=node.label, output=as_text(value), value=value)
+        except Exception as error:
+            described = describe_error(error)
+            output = Output(
+                call_id=at.place, tool=node.label, output=described["message"], value=described, failed=True
+            )
+        self._recorder.note(output)
+        self._take_in(output)
+
+    def _take_in(self, entry: Entry) -> None:
+        """What an entry says about a member."""
+        match entry:
+            case ChildEnded(call_id=place, outcome=outcome):
+                self._state.usage += outcome.usage
+                if outcome.context:
+                    self._state.context = {**(self._state.context or {}), **outcome.context}
+                self._book[place] = self._ended(place, outcome)
+            case Output(call_id=place, failed=True):
+                self._book[place] = Failed(entry.value, place)
+            case Output(call_id=place):
+                self._book[place] = Done(self._typed(place, entry.value))
+
+    def _ended(self, place: str, outcome: Outcome) -> Ended:
+        if outcome.kind != "answer":
+            return Failed(outcome.error or {"type": "RunFailed", "message": "unknown"}, place)
+        if outcome.agent in self._engine.registry.agents:
+            return Done(typed_output(outcome, self._engine.registry))
+        return Done(self._typed(place, outcome.output))
+
+    def _typed(self, place: str, value: Any) -> Any:
+        return load_if_it_fits(find_node(self._flow.root, place).output_type(), value)
+
+    def _answer(self, value: Any) -> Outcome:
+        state = self._state
+        return Outcome(
+            kind="answer",
+            output=to_json(value),
+            agent=self._flow.name,
+            usage=state.usage,
+            context=state.context_changes(),
+        )
+
+    async def _end(self, outcome: Outcome) -> Performed:
+        return ended(self._claim, *await self._recorder.end(outcome))
+
+
+def _scope_of(entries: Sequence[Entry], state: RunState) -> FlowScope:
+    """What the run was given: its scope, or its input's text."""
+    first = entries[0]
+    if isinstance(first, RunInput) and first.scope is not None:
+        return first.scope
+    items = state.history
+    text = items[0].get("content") if len(items) == 1 else None
+    value = text if isinstance(text, str) else items
+    return FlowScope(value=value, flow_input=value)
+
+
+def _is_function(node: Node) -> bool:
+    return isinstance(node, Step) and node.work_kind == "function"
+
+
+async def _call_function(step: Step, at: At) -> Any:
+    given, what = step.input(at), f"Function `{step.label}`"
+    if inspect.iscoroutinefunction(step.work):
+        return await call_with(step.work, given, what)
+    made = await asyncio.to_thread(call_with, step.work, given, what)
+    return await made if inspect.isawaitable(made) else made
+
+
+def _named_failure(failed: Failed) -> Exception:
+    """The member's own error, saying where in the flow it came from."""
+    error = restore_error(dict(failed.error))
+    if failed.place:
+        error.args = (f"Step `{failed.place}`: {error.message}",)
+    return error

@@ -1,0 +1,103 @@
+"""The runs that a flow waits for: one for each member that is not done in the flow's own invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.children import child_continuation, describe_input, digest_of
+from orchestrator.combinators.base import Member, Node
+from orchestrator.combinators.step import Step
+from orchestrator.combinators.values import to_json
+from orchestrator.entries import FlowScope, RunInput, RunOptions, ToolCall
+from orchestrator.flow import Flow
+from orchestrator.handover import not_loaded
+from orchestrator.ledger.base import Claim, Ledger, NewRun
+from orchestrator.registry import Registry
+from orchestrator.run_ids import child_id
+from orchestrator.submission import scope_of, to_items
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """Who does a member's work."""
+
+    name: str
+    task: str
+    queue: str | None
+    priority: int | None = None
+
+
+class MemberMaker:
+    """Makes the runs of one flow's members. Looks names up where they are not loaded here."""
+
+    def __init__(self, claim: Claim, flow: Flow, options: RunOptions, *, registry: Registry, ledger: Ledger) -> None:
+        self._claim = claim
+        self._flow = flow
+        self._options = options
+        self._registry = registry
+        self._ledger = ledger
+
+    async def make(self, members: Sequence[Member], context: Any) -> list[NewRun]:
+        """The runs to start. Raises `FlowError`, `SubmitError` and `AgentNotLoaded` for one that cannot be."""
+        return [await self._make(member, context) for member in members]
+
+    async def _make(self, member: Member, context: Any) -> NewRun:
+        node, at = member.node, member.at
+        if not isinstance(node, Step) or node.work_kind != "run":
+            # A part of this flow that goes on by itself: the same task, from another place on.
+            named = {name: to_json(value) for name, value in at.named.items()}
+            scope = FlowScope(place=at.place, value=to_json(at.value), flow_input=to_json(at.flow_input), named=named)
+            flow = self._flow
+            addressee = Addressee(flow.name, flow.task_name, flow.queue, flow.priority)
+            return self._new_run(node, at.place, addressee, at.value, context, self._options, scope)
+        addressee = await self._find(node.work)
+        given = node.input(at)
+        its_scope = scope_of(given) if addressee.task.startswith("flows.") else None
+        return self._new_run(node, at.place, addressee, given, context, self._options_of(node), its_scope)
+
+    def _new_run(
+        self,
+        node: Node,
+        place: str,
+        addressee: Addressee,
+        given: Any,
+        context: Any,
+        options: RunOptions,
+        scope: FlowScope | None,
+    ) -> NewRun:
+        items = to_items(given)
+        entry = RunInput(
+            agent=addressee.name,
+            items=items,
+            context=context,
+            options=options.model_copy(update={"expires_at": None}),
+            call=ToolCall(agent=self._flow.name, tool_name=node.label, call_id=place, arguments=""),
+            scope=scope,
+        )
+        return NewRun(
+            run_id=child_id(self._claim.run_id, place),
+            task=addressee.task,
+            digest=digest_of(addressee.task, entry),
+            entry=entry,
+            queue=addressee.queue,
+            priority=addressee.priority,
+            note=describe_input(items),
+            continuation=child_continuation(self._claim),
+            parent=(self._claim.run_id, place),
+        )
+
+    def _options_of(self, step: Step) -> RunOptions:
+        options = step.run_options or self._options
+        return options if step.max_turns is None else options.model_copy(update={"max_turns": step.max_turns})
+
+    async def _find(self, work: Any) -> Addressee:
+        found = self._registry.find(work) if isinstance(work, str) else work
+        if found is not None:
+            return Addressee(found.name, found.task_name, found.queue, found.priority)
+        records = await self._ledger.loaded()
+        for record in records:
+            if record.task in (f"agents.{work}", f"flows.{work}") and record.is_live:
+                return Addressee(work, record.task, record.queue)
+        raise not_loaded(f"Flow `{self._flow.name}` has a step `{work}`", work, records, known=self._registry.agents)

@@ -1,0 +1,401 @@
+"""What each combinator makes of its members' answers, without models, ledger or broker."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from orchestrator import (
+    Agent,
+    Flow,
+    FlowError,
+    UserError,
+    at_least,
+    each,
+    gate,
+    parallel,
+    refine,
+    route,
+    sequence,
+    step,
+    vote,
+)
+from orchestrator.errors import RunFailed
+
+
+def agent(name: str, **options: Any) -> Agent[Any]:
+    return Agent(name, **options)
+
+
+def quote(name: str, given: Any) -> str:
+    """An agent that answers with its name around what it was given."""
+    return f"{name}({given})"
+
+
+def failing(*names: str) -> Callable[[str, Any], Any]:
+    """As `quote`, but these fail."""
+
+    def answer(name: str, given: Any) -> Any:
+        if name in names:
+            raise ValueError(f"{name} is out of order")
+        return quote(name, given)
+
+    return answer
+
+
+class Verdict(BaseModel):
+    """What an evaluator says."""
+
+    good: bool
+    points: int = 0
+    feedback: str = ""
+
+
+# ---- sequence -------------------------------------------------------------------------------
+
+
+def test_each_step_of_a_sequence_gets_what_the_one_before_it_made() -> None:
+    flow = Flow("f", sequence(agent("a"), agent("b"), agent("c")))
+
+    assert flow.evaluate("x", quote) == "c(b(a(x)))"
+
+
+def test_a_prompt_may_use_the_input_the_flows_input_and_earlier_steps() -> None:
+    last = step(agent("last"), prompt="{input} {flow_input} {first} {support_triage}")
+    flow = Flow("f", sequence(step(agent("a"), name="first"), agent("support.triage"), last))
+
+    assert flow.evaluate("x", quote) == "last(support.triage(first(x)) x first(x) support.triage(first(x)))"
+
+
+def test_a_prompt_shows_fields_and_json_and_leaves_other_braces_alone() -> None:
+    flow = Flow("f", step(agent("a"), prompt='{input.good}, {input.feedback}: {input} like {"a": 1}'))
+
+    given = flow.evaluate(Verdict(good=True, feedback="fine"), quote)
+
+    assert given == 'a(true, fine: {"good": true, "points": 0, "feedback": "fine"} like {"a": 1})'
+
+
+def test_a_prompt_with_an_unknown_name_is_refused_when_the_flow_is_made() -> None:
+    with pytest.raises(UserError, match=r"step `b` in flow `f` uses {later}. There it may use {a}, {flow_input}, {in"):
+        Flow("f", sequence(agent("a"), step(agent("b"), prompt="{later}"), step(agent("c"), name="later")))
+
+
+def test_a_prompts_missing_field_fails_the_step() -> None:
+    flow = Flow("f", step(agent("a"), prompt="{input.title}"))
+
+    with pytest.raises(FlowError, match=r"`{input.title}` cannot be filled in: no `title`"):
+        flow.evaluate({"topic": "tea"}, quote)
+
+
+def test_a_closed_gate_stops_its_sequence_with_what_came_so_far() -> None:
+    inner = sequence(agent("a"), gate(lambda text: "no" not in text), agent("b"))
+    flow = Flow("f", sequence(inner, agent("after")))
+
+    assert flow.evaluate("yes", quote) == "after(b(a(yes)))"
+    assert flow.evaluate("no", quote) == "after(a(no))"
+
+
+def test_a_sequences_gate_is_asked_between_all_steps() -> None:
+    asked: list[str] = []
+
+    def goes_on(value: str) -> bool:
+        asked.append(value)
+        return len(value) < 8
+
+    flow = Flow("f", sequence(agent("a"), agent("b"), agent("c"), gate=goes_on))
+
+    assert flow.evaluate("x", quote) == "c(b(a(x)))"
+    assert set(asked) == {"a(x)", "b(a(x))"}
+
+
+def test_a_gate_gets_the_type_that_it_asks_for() -> None:
+    def is_good(verdict: Verdict) -> bool:
+        return verdict.good
+
+    flow = Flow("f", sequence(agent("judge"), gate(is_good), agent("writer")))
+
+    assert flow.evaluate("x", lambda name, given: '{"good": false}' if name == "judge" else name) == '{"good": false}'
+    assert flow.evaluate("x", lambda name, given: {"good": True} if name == "judge" else name) == "writer"
+
+
+def test_the_first_failure_is_the_sequences() -> None:
+    flow = Flow("f", sequence(agent("a"), agent("b"), agent("c")))
+
+    with pytest.raises(RunFailed, match="b is out of order"):
+        flow.evaluate("x", failing("b"))
+
+
+# ---- functions ------------------------------------------------------------------------------
+
+
+def test_a_function_gets_the_type_that_it_asks_for_and_its_result_goes_on() -> None:
+    def points(verdict: Verdict) -> int:
+        return verdict.points
+
+    async def double(number: int) -> int:
+        return 2 * number
+
+    flow = Flow("f", sequence(agent("judge"), points, double))
+
+    assert flow.evaluate("x", lambda name, given: '{"good": true, "points": 21}') == 42
+
+
+def test_a_value_that_does_not_fit_a_function_fails_the_flow() -> None:
+    def points(verdict: Verdict) -> int:
+        return verdict.points
+
+    with pytest.raises(FlowError, match="Function `points` takes another value than it was given: `good`"):
+        Flow("f", sequence(agent("judge"), points)).evaluate("x", lambda name, given: {"points": 1})
+
+
+# ---- parallel -------------------------------------------------------------------------------
+
+
+def test_members_get_the_same_and_the_next_step_gets_their_list() -> None:
+    flow = Flow("f", parallel(agent("a"), sequence(agent("b"), agent("c")), then=agent("writer")))
+
+    assert flow.evaluate("x", quote) == "writer(['a(x)', 'c(b(x))'])"
+
+
+def test_without_a_next_step_the_list_is_the_result() -> None:
+    assert Flow("f", parallel(agent("a"), agent("a"))).evaluate("x", quote) == ["a(x)", "a(x)"]
+
+
+def test_a_failed_member_fails_the_parallel() -> None:
+    with pytest.raises(RunFailed, match="b is out of order"):
+        Flow("f", parallel(agent("a"), agent("b"))).evaluate("x", failing("b"))
+
+
+def test_keep_goes_on_with_what_came() -> None:
+    flow = Flow("f", parallel(agent("a"), agent("b"), agent("c"), on_failure="keep"))
+
+    assert flow.evaluate("x", failing("b")) == ["a(x)", "c(x)"]
+    with pytest.raises(FlowError, match=r"0 of 3 members have a result, 1 are needed. The first failure: a is out"):
+        flow.evaluate("x", failing("a", "b", "c"))
+
+
+def test_at_least_n_members_must_have_a_result() -> None:
+    flow = Flow("f", parallel(agent("a"), agent("b"), agent("c"), on_failure=at_least(2)))
+
+    assert flow.evaluate("x", failing("b")) == ["a(x)", "c(x)"]
+    with pytest.raises(FlowError, match="1 of 3 members have a result, 2 are needed"):
+        flow.evaluate("x", failing("a", "b"))
+
+
+def test_a_nested_parallel_that_fails_is_a_failed_member() -> None:
+    flow = Flow("f", parallel(parallel(agent("a"), agent("b")), agent("c"), on_failure="keep"))
+
+    assert flow.evaluate("x", failing("b")) == ["c(x)"]
+
+
+# ---- each -----------------------------------------------------------------------------------
+
+
+class Plan(BaseModel):
+    """What a planner makes."""
+
+    searches: list[str]
+
+
+def test_every_item_of_a_structured_list_gets_a_run() -> None:
+    flow = Flow("f", each(agent("planner"), agent("search"), then=agent("writer")))
+
+    def answer(name: str, given: Any) -> Any:
+        return Plan(searches=["tea", "milk"]) if name == "planner" else quote(name, given)
+
+    assert flow.evaluate("x", answer) == "writer(['search(tea)', 'search(milk)'])"
+
+
+def test_a_list_may_come_from_the_step_before_as_text_or_from_a_field() -> None:
+    assert Flow("f", each(None, agent("a"))).evaluate('["x", "y"]', quote) == ["a(x)", "a(y)"]
+    picked = each(None, agent("a"), items=lambda value: value["parts"])
+    assert Flow("f", picked).evaluate({"parts": [1, 2], "more": 0}, quote) == ["a(1)", "a(2)"]
+
+
+def test_an_empty_list_runs_nothing_and_goes_on() -> None:
+    assert Flow("f", each(None, agent("a"))).evaluate([], quote) == []
+    assert Flow("f", each(None, agent("a"), then=agent("writer"))).evaluate([], quote) == "writer([])"
+
+
+def test_too_many_items_fail_before_any_has_run() -> None:
+    flow = Flow("f", each(None, agent("a"), max_items=2, name="fan"))
+
+    with pytest.raises(FlowError, match="`fan` got 3 items; max_items=2 allows no more"):
+        flow.evaluate([1, 2, 3], failing("a"))
+
+
+def test_what_is_no_list_fails() -> None:
+    with pytest.raises(FlowError, match=r'`each` needs a list, but got "three things". Say with items='):
+        Flow("f", each(None, agent("a"))).evaluate("three things", quote)
+
+
+# ---- route ----------------------------------------------------------------------------------
+
+
+class Language(enum.Enum):
+    """What a classifier may say."""
+
+    FRENCH = "fr"
+
+
+class Choice(BaseModel):
+    """What a classifier says."""
+
+    language: Language
+
+
+@pytest.mark.parametrize("verdict", ["fr", " fr\n", Choice(language=Language.FRENCH), {"language": "fr"}])
+def test_the_verdict_picks_who_gets_the_routes_input(verdict: Any) -> None:
+    flow = Flow("f", route(agent("classifier"), {"fr": agent("french"), "en": agent("english")}))
+
+    assert (
+        flow.evaluate("x", lambda name, given: verdict if name == "classifier" else quote(name, given)) == "french(x)"
+    )
+
+
+def test_a_key_takes_the_category_from_elsewhere_and_prompts_may_use_the_verdict() -> None:
+    branch = step(agent("good"), prompt="{input} {verdict.points}")
+    flow = Flow("f", route(agent("judge"), {"True": branch}, key=lambda verdict: verdict.good))
+
+    answer = lambda name, given: Verdict(good=True, points=3) if name == "judge" else quote(name, given)  # noqa: E731
+    assert flow.evaluate("x", answer) == "good(x 3)"
+
+
+def test_an_unknown_category_is_the_defaults_or_an_error() -> None:
+    branches = {"fr": agent("french")}
+
+    with_default = Flow("f", route(agent("classifier"), branches, default=agent("other")))
+    without = Flow("f", route(agent("classifier"), branches))
+
+    assert with_default.evaluate("x", quote) == "other(x)"
+    with pytest.raises(FlowError, match=r"`route` has no branch for `classifier\(x\)`. It has `fr`; give it"):
+        without.evaluate("x", quote)
+
+
+# ---- refine ---------------------------------------------------------------------------------
+
+
+def judge_by(points: list[int]) -> Callable[[str, Any], Any]:
+    """A worker that counts its drafts, and a judge with these points, 9 being good."""
+    drafts: list[Any] = []
+
+    def answer(name: str, given: Any) -> Any:
+        if name == "judge":
+            found = points[len(drafts) - 1]
+            return Verdict(good=found == 9, points=found, feedback=f"{found} points")
+        drafts.append(given)
+        return f"draft {len(drafts)}"
+
+    answer.drafts = drafts  # type: ignore[attr-defined]
+    return answer
+
+
+def is_good(verdict: Verdict) -> bool:
+    return verdict.good
+
+
+def said_of(verdict: Verdict) -> str:
+    return verdict.feedback
+
+
+def points_of(verdict: Verdict) -> int:
+    return verdict.points
+
+
+def test_rounds_go_on_until_a_verdict_passes() -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good))
+
+    assert flow.evaluate("x", judge_by([3, 9])) == "draft 2"
+
+
+def test_the_worker_gets_its_draft_and_the_feedback() -> None:
+    answer = judge_by([3, 9])
+    revise = "{task}|{draft}|{feedback}"
+    loop = refine(
+        agent("writer"), agent("judge"), passes=is_good, feedback=lambda verdict: verdict.feedback, revise=revise
+    )
+
+    Flow("f", loop).evaluate("x", answer)
+
+    assert answer.drafts == ["x", "x|draft 1|3 points"]  # type: ignore[attr-defined]
+
+
+def test_when_rounds_run_out_the_best_draft_is_kept() -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good, score=points_of, max_rounds=4))
+
+    assert flow.evaluate("x", judge_by([1, 5, 5, 2])) == "draft 3"
+
+
+def test_without_a_score_the_last_draft_is_the_best() -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good, max_rounds=2))
+
+    assert flow.evaluate("x", judge_by([5, 1])) == "draft 2"
+
+
+def test_when_rounds_run_out_the_refine_may_fail() -> None:
+    flow = Flow(
+        "f", refine(agent("writer"), agent("judge"), passes=is_good, max_rounds=2, when_exhausted="fail", name="loop")
+    )
+
+    with pytest.raises(FlowError, match="`loop` has had its 2 rounds, and no draft has passed"):
+        flow.evaluate("x", judge_by([5, 1]))
+
+
+# ---- vote -----------------------------------------------------------------------------------
+
+
+def test_the_judge_gets_all_attempts() -> None:
+    flow = Flow("f", vote(agent("a"), 2, judge=step(agent("judge"), prompt="{task}: {input}")))
+
+    assert flow.evaluate("x", quote) == 'judge(x: ["a(x)", "a(x)"])'
+
+
+def test_a_judge_may_pick_by_number() -> None:
+    attempts = iter(["one", "two", "three"])
+    flow = Flow("f", vote(agent("a"), 3, judge=agent("judge"), pick=points_of))
+
+    def answer(name: str, given: Any) -> Any:
+        return Verdict(good=True, points=2) if name == "judge" else next(attempts)
+
+    assert flow.evaluate("x", answer) == "two"
+
+
+def test_a_pick_that_is_not_there_fails() -> None:
+    flow = Flow("f", vote(agent("a"), 2, judge=agent("judge"), pick=lambda verdict: 3))
+
+    with pytest.raises(FlowError, match="`vote` has 2 attempts; its judge picked number 3"):
+        flow.evaluate("x", quote)
+
+
+# ---- declarations ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declare", "said"),
+    [
+        (lambda: sequence(), "A sequence needs a step"),
+        (lambda: sequence(gate(bool)), "A sequence needs a step"),
+        (lambda: parallel(), "A parallel needs a member"),
+        (lambda: parallel(gate(bool)), "Gate `bool` stands where a step belongs"),
+        (lambda: parallel("a", on_failure=at_least(2)), "of 1 members can never be met"),
+        (lambda: parallel("a", on_failure="ignore"), 'on_failure is "fail", "keep" or at_least'),
+        (lambda: at_least(0), "from 1 up, not 0"),
+        (lambda: each(None, "a", max_items=0), "max_items is a number from 1 up"),
+        (lambda: route("a", {}), "A route needs a branch"),
+        (lambda: refine("a", "b", passes=bool, max_rounds=0), "max_rounds is a number from 1 up"),
+        (lambda: refine("a", "b", passes=bool, when_exhausted="no"), 'when_exhausted is "best" or "fail"'),
+        (lambda: refine("a", "b", passes=bool, revise="{input}"), "revise= may use"),
+        (lambda: vote("a", 0, judge="b"), "A vote needs an attempt"),
+        (lambda: step(7), "A flow's step is an agent, a flow, a Celery task, a function or a combinator, not 7"),
+        (lambda: step(parallel("a")), "`parallel` is a combinator already"),
+        (lambda: gate("no"), "A gate takes a function"),  # type: ignore[arg-type]
+        (lambda: Flow("", "a"), "A flow's name must be"),
+    ],
+)
+def test_declarations_that_cannot_work_are_refused_at_once(declare: Callable[[], Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        declare()
