@@ -1,9 +1,26 @@
 """The Celery app of this deployment: `celery -A workers.app worker`, `orchestrator -A workers.app …`."""
 
 from orchestrator import create_app
-from tasks import airline, languages, support_desk, weather
+from tasks import (
+    airline,
+    announcement,
+    blog,
+    finance,
+    inbox,
+    languages,
+    research,
+    story,
+    support_desk,
+    translation,
+    translation_desk,
+    weather,
+)
 
-JOBS = [support_desk, airline, languages, weather]
+# One job a file; `docs/jobs.md` says what each shows.
+JOBS = [
+    *[support_desk, airline, languages, weather, announcement, translation_desk],
+    *[blog, research, story, translation, inbox, finance],
+]
 
 app = create_app("support", modules=JOBS, task_default_queue="agents")
 

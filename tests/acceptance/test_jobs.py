@@ -28,6 +28,16 @@ EXPECTED = {
     "weather.raw": '"high_c": 22',
     "weather.stop": '"city": "Lisbon"',
     "weather.table": "Athens   May   17 to 26 °C",
+    "announcement": '"text": "New: Failed model calls',
+    "blog": "nothing that has ended runs again",
+    "research": "may happen again",
+    "research.lead": "may happen again",
+    "translation_desk": '"text": "votre commande est prêt."',
+    "translation": "su pedido está listo",
+    "story_outline": "They find that they can do it",
+    "story": "We meet them: A robot on Mars",
+    "inbox": '"action": "pay"',
+    "finance": "margin is 7.6 percent",
 }
 """By the name that is run: words of its answer."""
 

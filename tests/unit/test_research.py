@@ -1,0 +1,54 @@
+"""Research: by code and by a lead that hands over, with the same report; and searches that find nothing."""
+
+from orchestrator import Flow, RunResult, Settings, each, run_inline
+from orchestrator.testing import ScriptedModel, text_message
+from tasks import research
+from tasks.research import Report, Search, SearchPlan
+
+REHEARSAL = Settings(model_api="rehearsal", rehearsal_latency_seconds=0)
+QUESTION = "What happens to a tool call when its worker dies?"
+
+
+def calls(result: RunResult) -> list[str]:
+    return [item["name"] for item in result.new_items if item["type"] == "function_call"]
+
+
+def test_report_quotes_the_documentation() -> None:
+    result = run_inline(research.research, QUESTION, settings=REHEARSAL)
+
+    assert isinstance(result.final_output, Report)
+    assert "may happen again" in result.final_output.report
+    assert "[concepts.md: " in result.final_output.report
+
+
+def test_search_that_finds_nothing_is_left_out() -> None:
+    plan = SearchPlan(searches=[Search(query="zzzqqq", reason="-"), Search(query="cancel a run", reason="-")])
+    planner = research.planner.clone(model=ScriptedModel([text_message(plan)]))
+    steps = research.research.root
+    assert steps.kind == "each"
+    flow = Flow("f", each(planner, steps.children()["item"], then=steps.children()["then"], on_failure="keep"))
+
+    result = run_inline(flow, QUESTION, settings=REHEARSAL)
+
+    assert result.final_output.report.count("\n") == 0
+    assert "runs.md: Cancel" in result.final_output.report
+
+
+def test_lead_reaches_planner_and_writer_by_handoff() -> None:
+    result = run_inline(research.lead, QUESTION, settings=REHEARSAL)
+
+    assert calls(result) == [
+        "transfer_to_research_strategist",
+        "write_plan",
+        "transfer_to_research_lead",
+        *["search"] * 3,
+        "transfer_to_research_writer",
+    ]
+    assert result.last_agent == "research.writer"
+    assert "may happen again" in result.final_output.report
+
+
+def test_lead_goes_on_when_no_search_finds_anything() -> None:
+    result = run_inline(research.lead, "Zzzqqq xyzzyx?", settings=REHEARSAL)
+
+    assert result.final_output.report == ""
