@@ -49,7 +49,7 @@ class QueuedTool:
         if was_started and self._tool.on_interrupt == "report":
             return self._answer(ToolResult(UNKNOWN_OUTCOME, UNKNOWN_OUTCOME, failed=True), None)
         self._recorder.note(Started(call_id=self._call.call_id, tool=self._call.tool_name))
-        if await self._recorder.write():
+        if await self._recorder.write(durable=self._tool.on_interrupt != "rerun"):
             return None
         try:
             return await self._run_tool()

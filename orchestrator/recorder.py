@@ -33,10 +33,13 @@ class Recorder:
         self._state.apply(entry)
         self._unwritten.append(entry)
 
-    async def write(self) -> bool:
-        """Append what is noted; True if nothing more may begin, because the run was cancelled."""
+    async def write(self, *, durable: bool = False) -> bool:
+        """Append what is noted; True if nothing more may begin, because the run was cancelled.
+
+        `durable`: what begins then must not begin twice, even if the server loses its power.
+        """
         # Shielded: a cancel must not leave in doubt what the log holds.
-        appending = asyncio.ensure_future(self._append())
+        appending = asyncio.ensure_future(self._append(durable))
         # Nobody else looks at its error once a cancel has ended this wait; asyncio would log that as a mistake.
         appending.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(appending)
@@ -70,10 +73,12 @@ class Recorder:
         async with self._writing:
             return await self._ledger.end(self._claim, self._size, self._unwritten, outcome)
 
-    async def _append(self) -> bool:
+    async def _append(self, durable: bool) -> bool:
         async with self._writing:
             entries, self._unwritten = self._unwritten, []
-            cancelled = await self._ledger.append(self._claim, self._size, entries, usage=self._state.usage)
+            cancelled = await self._ledger.append(
+                self._claim, self._size, entries, usage=self._state.usage, durable=durable
+            )
             self._size += len(entries)
         self._interrupt.cancelled = self._interrupt.cancelled or cancelled
         return self._interrupt.cancelled

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=5.0, gt=0)
     retention_seconds: float = Field(default=86_400.0, gt=0)
     max_tries: int = Field(default=5, ge=1)
+    accept_risks: bool = False
+    """Let workers start with settings under which runs are lost or repeated."""
     health_file: Path | None = None
     """Where a worker writes a sign of life every second, for `orchestrator health`."""
     shutdown_grace_seconds: float = Field(default=20.0, ge=0)

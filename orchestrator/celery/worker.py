@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 RECONCILE_SECONDS = 1.0
 RECONCILE_LIMIT = 100
 ANNOUNCE_SECONDS = 10.0
+ACCEPT = "ORCHESTRATOR_ACCEPT_RISKS"
 
 
 class Keeper:
@@ -106,10 +107,9 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
             super().__init__(parent, **kwargs)
             self._keeper = Keeper(orchestrator, parent.hostname)
             orchestrator.sends_events = bool(parent.task_events)
-            for risk in find_risky_settings(app.conf, orchestrator.settings):
-                logger.warning("Risky setting: %s", risk)
 
         def start(self, parent: Any) -> None:
+            _refuse_risks(orchestrator)
             self._keeper.start()
 
         def stop(self, parent: Any) -> None:
@@ -119,6 +119,22 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
     signals.worker_shutting_down.connect(_stop_soon(orchestrator), weak=False)
     signals.worker_process_shutdown.connect(_close_resources, weak=False)
     signals.worker_shutdown.connect(_close_resources, weak=False)
+
+
+def _refuse_risks(orchestrator: Orchestrator) -> None:
+    """Name what is risky; end the worker where runs would surely be lost or repeated."""
+    settings = orchestrator.settings
+    risks = find_risky_settings(orchestrator.app.conf, settings)
+    try:
+        risks += background.run(orchestrator.ledger.risks())
+    except LedgerError as error:
+        logger.warning("The ledger's server cannot be looked at: %s", error)
+    for risk in risks:
+        logger.warning("Risky setting: %s", risk)
+    if any(risk.is_refused for risk in risks) and not settings.accept_risks:
+        names = " ".join(str(risk) for risk in risks if risk.is_refused)
+        logger.critical("This worker does not start: %s To start it all the same, set %s=true.", names, ACCEPT)
+        raise SystemExit(1)
 
 
 def _stop_soon(orchestrator: Orchestrator) -> Callable[..., None]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from orchestrator.entries import Entry, EntryBase, Outcome
 from orchestrator.errors import MessageError
+from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 Status = Literal["queued", "running", "parked", "done"]
@@ -174,11 +175,12 @@ class Ledger(ABC):
         started: Sequence[str] = (),
         settled: Sequence[str] = (),
         usage: Usage | None = None,
+        durable: bool = False,
     ) -> bool:
         """Record entries at log size `at`; True means that the run was cancelled: start nothing more.
 
-        `started` and `settled` name call ids besides those of `Started` and `Output` entries; `usage` is what the
-        run has spent so far. Raises `Fenced`, and `ValueError` for starting a call that is settled.
+        `started` and `settled` name call ids besides those of `Started` and `Output` entries; `usage` is what the run
+        has spent; `durable`: to the disk, if the server can tell. Raises `Fenced`, `ValueError` for a settled call.
         """
 
     @abstractmethod
@@ -288,6 +290,10 @@ class Ledger(ABC):
     @abstractmethod
     async def ping(self) -> None:
         """Raise `LedgerUnavailable` unless the server answers."""
+
+    @abstractmethod
+    async def risks(self) -> list[Risk]:
+        """What could lose runs, as far as the server tells about itself."""
 
     @abstractmethod
     async def close_connections(self) -> None:

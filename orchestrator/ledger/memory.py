@@ -24,6 +24,7 @@ from orchestrator.ledger.base import (
 from orchestrator.ledger.directory import Announcement, select_records
 from orchestrator.ledger.entry_rules import Writing, read_entries
 from orchestrator.ledger.memory_runs import MemoryRun, MemoryRuns, pointers_to, with_usage
+from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 
@@ -80,6 +81,7 @@ class MemoryLedger(Ledger):
         started: Sequence[str] = (),
         settled: Sequence[str] = (),
         usage: Usage | None = None,
+        durable: bool = False,
     ) -> bool:
         writing = read_entries(entries, started=started, settled=settled, usage=usage)
         run = self._runs.find_held(claim)
@@ -242,6 +244,9 @@ class MemoryLedger(Ledger):
 
     async def loaded(self) -> list[AgentRecord]:
         return select_records(self._announced.values(), self._clock())
+
+    async def risks(self) -> list[Risk]:
+        return []
 
     async def ping(self) -> None:
         """Memory is always there."""

@@ -25,6 +25,8 @@ from orchestrator.ledger.entry_rules import read_entries
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
+from orchestrator.ledger.server_risks import find_server_risks
+from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 PATIENCE_SECONDS = 8.0
@@ -73,12 +75,13 @@ class RedisLedger(Ledger):
         started: Sequence[str] = (),
         settled: Sequence[str] = (),
         usage: Usage | None = None,
+        durable: bool = False,
     ) -> bool:
         arguments = codec.write_arguments(
             claim, at, read_entries(entries, started=started, settled=settled, usage=usage)
         )
         texts = [dump_entry(entry) for entry in entries]
-        return bool(await self._scripts.call("append", arguments, texts, run_id=claim.run_id))
+        return bool(await self._scripts.call("append", arguments, texts, run_id=claim.run_id, durable=durable))
 
     async def hand_over(
         self,
@@ -210,6 +213,10 @@ class RedisLedger(Ledger):
 
     async def ping(self) -> None:
         await self._connection.command("PING", patient=False)
+
+    async def risks(self) -> list[Risk]:
+        info, appendfsync = await self._connection.describe_server()
+        return list(find_server_risks(info, appendfsync))
 
     async def close_connections(self) -> None:
         await self._connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -9,16 +10,25 @@ from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from orchestrator.errors import LedgerError, LedgerFull, LedgerUnavailable
 
 Answer = TypeVar("Answer")
 
+logger = logging.getLogger(__name__)
+
 ANSWER_SECONDS = 5.0
 MAX_BLOCK_SECONDS = 2.0
 MAX_CONNECTIONS = 64
 """Enough to keep the server busy: it runs one script at a time. More callers wait for their turn."""
+
+NO_WAITING = (
+    "The ledger at %s cannot wait for its disk (%s). After a loss of power, a tool with on_interrupt='report' that had "
+    "begun in the last second may begin again. Use Valkey, or Redis 7.2 or newer, with `appendonly yes` and "
+    "`appendfsync everysec`, and restart the workers."
+)
 
 _INTERRUPTIONS = (
     exceptions.ConnectionError,
@@ -31,10 +41,11 @@ _REJECTIONS = (exceptions.AuthenticationError, exceptions.AuthorizationError)
 
 
 class RedisConnection:
-    """Two clients of one server: for commands, and for reads that block and would keep others waiting."""
+    """Two clients of one server: for commands, and for those that block and would keep others waiting."""
 
     def __init__(self, url: str, *, patience_seconds: float) -> None:
         self._patience_seconds = patience_seconds
+        self._can_wait_for_disk = True
         # This class repeats calls itself: redis-py counts attempts, while an outage is measured in seconds.
         once = Retry(NoBackoff(), 0)
         shared = {"decode_responses": True, "retry": once, "socket_timeout": ANSWER_SECONDS}
@@ -84,6 +95,53 @@ class RedisConnection:
         """The answer to one command."""
         client: Any = self.commands  # whose generic call has no types
         return await self.call(lambda: client.execute_command(*parts), patient=patient)
+
+    async def run(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:
+        """A script's answer."""
+        return await self.call(lambda: script(keys=keys, args=values))
+
+    async def run_durably(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:
+        """The same when what the script has written is on the server's disk, if the server can tell."""
+        if not self._can_wait_for_disk:
+            return await self.run(script, keys, values)
+
+        async def run_and_wait() -> Any:
+            # Over one connection: the server waits for what this client has written.
+            async with self.blocking.pipeline(transaction=False) as pipeline:
+                await script(keys=keys, args=values, client=pipeline)
+                pipeline.execute_command("WAITAOF", 1, 0, round(1000 * self.block_seconds))
+                answer, written = await pipeline.execute(raise_on_error=False)
+            if isinstance(answer, Exception):
+                raise answer
+            if reason := await self._reason_not_to_wait(written):
+                logger.warning(NO_WAITING, self.address, reason)
+                self._can_wait_for_disk = False
+            return answer
+
+        return await self.call(run_and_wait)
+
+    async def _reason_not_to_wait(self, written: Any) -> str:
+        """Why this server cannot say what is on its disk. Empty: it can, and has it."""
+        if isinstance(written, exceptions.ResponseError):
+            return str(written)
+        if written[0]:
+            return ""
+        try:
+            config = await self.commands.config_get("appendfsync")
+        except exceptions.ResponseError as error:
+            return f"no answer to WAITAOF, and {error}"
+        if config.get("appendfsync") == "no":
+            return "appendfsync is `no`"
+        raise exceptions.TimeoutError("The append-only file is not on the disk yet.")
+
+    async def describe_server(self) -> tuple[dict[str, Any], str | None]:
+        """What it says about itself, and its `appendfsync` if it tells."""
+        info = await self.call(self.commands.info, patient=False)
+        try:
+            config = await self.call(lambda: self.commands.config_get("appendfsync"), patient=False)
+        except exceptions.ResponseError:  # a managed server may keep its configuration to itself
+            return info, None
+        return info, config.get("appendfsync")
 
     async def pipeline(self, commands: Sequence[Sequence[str]]) -> list[Any]:
         """The answers to several reads, sent at once."""

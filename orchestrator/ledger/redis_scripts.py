@@ -34,15 +34,25 @@ class RedisScripts:
         self._scripts: dict[str, AsyncScript] = {}
 
     async def call(
-        self, name: str, arguments: Mapping[str, Any], entries: Sequence[str] = (), *, run_id: str = ""
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        entries: Sequence[str] = (),
+        *,
+        run_id: str = "",
+        durable: bool = False,
     ) -> Any:
-        """Run `scripts/<name>.lua`. `entries` are passed as they are; `run_id` is the run that a refusal is about."""
+        """Run `scripts/<name>.lua`. `entries` are passed as they are; `run_id` is the run that a refusal is about.
+
+        With `durable`, return when what it wrote is on the server's disk.
+        """
         script = self._load(name)
         values = [self._settings, json.dumps(arguments, ensure_ascii=False), *entries]
         # One key is enough to route the call; scripts find the other keys themselves.
         keys = [self._keys.run(run_id) if run_id else self._keys.due]
+        run = self._connection.run_durably if durable else self._connection.run
         try:
-            return await self._connection.call(lambda: script(keys=keys, args=values))
+            return await run(script, keys, values)
         except ResponseError as error:
             raise _read_refusal(error, name, arguments, run_id) from error
 

@@ -19,7 +19,8 @@ async def run_tools(run: ActiveRun, move: RunTools) -> None:
         run.note(Output(call_id=call["call_id"], tool=call["name"], output=text, failed=True))
     for call, _ in move.calls:
         run.note(Started(call_id=call["call_id"], tool=call["name"]))
-    if await run.recorder.write() or not move.calls:
+    durable = any(tool.on_interrupt != "rerun" for _, tool in move.calls)
+    if await run.recorder.write(durable=durable) or not move.calls:
         return
 
     async def record(output: Output) -> None:

@@ -58,7 +58,14 @@ class Plan:
 class Chaos:
     """Keeps a number of workers alive, and kills them. `start_worker` starts one under a new name."""
 
-    def __init__(self, stack: Stack, plan: Plan, seed: int, start_worker: Callable[[str], Process]) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        plan: Plan,
+        seed: int,
+        start_worker: Callable[[str], Process],
+        last_promise_at: Callable[[], float],
+    ) -> None:
         self.faults: list[Fault] = []
         self.workers: list[Process] = []
         self._stack = stack
@@ -69,7 +76,7 @@ class Chaos:
         self._started = 0
         self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
         self._stop = threading.Event()
-        self._power_loss = PowerLoss(stack.valkey)
+        self._power_loss = PowerLoss(stack.valkey, last_promise_at)
         self.error: BaseException | None = None
 
     def start_workers(self, count: int) -> None:

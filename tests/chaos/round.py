@@ -67,7 +67,7 @@ class Round:
         self._model = ScriptedModel(scale.seed)
         environment = {EFFECTS_FILE: str(self._effects), **scale.environment}
         self._stack = Stack(folder, app=APP, environment=environment)
-        self._chaos = Chaos(self._stack, scale.plan, scale.seed, self._start_worker)
+        self._chaos = Chaos(self._stack, scale.plan, scale.seed, self._start_worker, self._last_promise_at)
         self._items = make_items(scale.runs)
         self._submitted: dict[str, float] = {}
         """Items, by the time at which their submit was acknowledged."""
@@ -105,6 +105,10 @@ class Round:
         return self._stack.start_worker(
             name, queues=f"celery,{HEAVY}", concurrency=64, pool="prefork", wait=False, environment=environment
         )
+
+    def _last_promise_at(self) -> float:
+        """When a tool last began that waits for the server's disk."""
+        return max((effect.at for effect in read_effects(self._effects) if effect.kind == "report"), default=0.0)
 
     # ---- the producer -----------------------------------------------------------------------
 

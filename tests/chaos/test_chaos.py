@@ -32,9 +32,6 @@ def test_every_run_ends_once_while_workers_and_the_server_are_killed(
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.xfail(
-    strict=False, reason="A message acknowledged in the lost second is forgotten, and what followed from it is lost."
-)
 def test_every_run_ends_once_after_the_servers_last_second_is_lost(
     tmp_path: Path, chaos_runs: int, print_figures: Any
 ) -> None:

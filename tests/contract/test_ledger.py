@@ -74,11 +74,11 @@ async def test_start_with_other_input_is_a_conflict(ledger: Ledger) -> None:
 async def test_claim_gives_everything_that_an_invocation_needs(ledger: Ledger) -> None:
     claimed = await start_and_claim(ledger, continuation={"group": "g1"})
 
-    assert (claimed.run_id, claimed.step, claimed.fence, claimed.size) == ("run", 1, 1, 2)
+    assert (claimed.run_id, claimed.step, claimed.size) == ("run", 1, 2)
     assert (claimed.task, claimed.cancel, claimed.outcome, claimed.parent) == ("agents.triage", False, None, None)
     assert claimed.continuation == {"group": "g1"}
     assert claimed.entries[0] == new_run().entry
-    assert claimed.entries[1] == Invoked(step=1, task="agents.triage", worker="w1", fence=1)
+    assert claimed.entries[1] == Invoked(step=1, task="agents.triage", worker="w1", fence=claimed.fence)
 
 
 async def test_claim_of_an_unknown_run_is_stale(ledger: Ledger) -> None:
@@ -115,7 +115,7 @@ async def test_the_holders_own_message_takes_over_when_it_is_redelivered(ledger:
 
     second = await claim(ledger, message="m1")
 
-    assert second.fence == first.fence + 1
+    assert second.fence > first.fence
     with pytest.raises(Fenced):
         await ledger.append(first, first.size, [reply()])
 

@@ -73,7 +73,7 @@ async def test_a_lapsed_lease_gives_the_same_step_to_another_worker(hasty: Ledge
     assert (pointer.run_id, pointer.step) == ("run", 1)
     with pytest.raises(Fenced):
         await hasty.append(zombie, 2, [reply()])
-    assert (await claim(hasty, message="m2")).fence == zombie.fence + 1
+    assert (await claim(hasty, message="m2")).fence > zombie.fence
 
 
 async def test_a_renewed_lease_does_not_lapse(make_ledger: MakeLedger) -> None:

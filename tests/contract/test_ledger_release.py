@@ -17,7 +17,7 @@ async def test_released_step_is_queued_for_anybody(ledger: Ledger) -> None:
 
     assert (pointer.run_id, pointer.step) == ("run", 1)
     assert await log_types(ledger) == ["input", "invocation", "reply"]
-    assert (await claim(ledger, message="m2")).fence == claimed.fence + 1
+    assert (await claim(ledger, message="m2")).fence > claimed.fence
 
 
 async def test_release_does_not_count_towards_poison(make_ledger: MakeLedger) -> None:

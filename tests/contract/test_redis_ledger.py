@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.errors import LedgerError, LedgerFull, LedgerUnavailable, UserError
 from orchestrator.ledger import redis_scripts
-from orchestrator.ledger.base import START, Claim, LedgerSettings
+from orchestrator.ledger.base import START, Claim, Fenced, LedgerSettings
 from orchestrator.ledger.redis import RedisLedger
 from orchestrator.ledger.redis_connection import MAX_CONNECTIONS
-from tests.contract.steps import ANSWER, claim, log_types, new_run, park, reply, start_and_claim, until
+from tests.contract.steps import ANSWER, claim, log_types, new_run, park, reply, start_and_claim, started, until
 
 
 @pytest.fixture
@@ -100,6 +100,63 @@ async def test_runs_and_calls_survive_a_killed_server(server: EmbeddedValkey) ->
     await ledger.start(new_run("unknown"))
     assert [entry.type for _, _, entry in await waiting] == ["input"]
     await ledger.close_connections()
+
+
+async def test_what_must_not_begin_twice_waits_for_the_disk(ledger: RedisLedger, client: Any) -> None:
+    claimed = await start_and_claim(ledger)
+    await client.config_resetstat()
+
+    await ledger.append(claimed, 2, [reply()])
+    assert "cmdstat_waitaof" not in await client.info("commandstats")
+    await ledger.append(claimed, 3, [started("c1")], durable=True)
+    await ledger.append(claimed, 3, [started("c1")], durable=True)  # repeated, as after a lost connection
+
+    assert (await client.info("commandstats"))["cmdstat_waitaof"]["calls"] == 2
+    assert await log_types(ledger) == ["input", "invocation", "reply", "started"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("CONFIG", "SET", "appendonly", "no"),
+        ("CONFIG", "SET", "appendfsync", "no"),
+        ("ACL", "SETUSER", "default", "-waitaof"),
+    ],
+    ids=" ".join,
+)
+async def test_server_that_cannot_wait_for_its_disk_is_named_once(
+    server: EmbeddedValkey, setting: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = RedisLedger(server.url)
+    claimed = await start_and_claim(ledger)
+    await ledger._connection.command(*setting)
+
+    for number in (1, 2):
+        await ledger.append(claimed, 1 + number, [started(f"c{number}")], durable=True)
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot wait for its disk" in caplog.text
+    await ledger.close_connections()
+
+
+async def test_fence_of_a_claim_that_the_server_has_lost_is_not_given_out_again(
+    ledger: RedisLedger, client: Any
+) -> None:
+    """Its holder may still be at work, and must not be taken for the next one."""
+    await ledger.start(new_run())
+    run_key, log_key = ledger._keys.run("run"), ledger._keys.log("run")
+    before = await client.hgetall(run_key)
+    lost = await claim(ledger)
+    await client.delete(run_key)
+    await client.hset(run_key, mapping=before)
+    [*_, (last, _)] = await client.xrange(log_key)
+    await client.xdel(log_key, last)
+
+    found = await claim(ledger, message="m2")
+
+    assert found.fence != lost.fence
+    with pytest.raises(Fenced):
+        await ledger.append(lost, lost.size, [reply()])
 
 
 async def test_a_server_that_lost_the_scripts_gets_them_again(ledger: RedisLedger, client: Any) -> None:

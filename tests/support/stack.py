@@ -64,6 +64,11 @@ class Process:
         return self._process.poll() is None
 
     @property
+    def exit_code(self) -> int | None:
+        """How it ended; `None` while it runs."""
+        return self._process.poll()
+
+    @property
     def log(self) -> str:
         """All that the process has said."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")

@@ -7,8 +7,9 @@ if get(id, 'outcome') then
   refuse('ENDED')
 end
 
--- Applied before, and the answer was lost.
+-- Applied before, and the answer was lost. The lease is written all the same: who waits for the disk, waits for that.
 if #args.entries > 0 and get(id, 'size') == tostring(args.at + #args.entries) then
+  renew_lease(id)
   return get(id, 'cancel')
 end
 

@@ -43,7 +43,9 @@ for _, text in ipairs(log) do
   check_version(text)
 end
 
-local fence = redis.call('HINCRBY', run_key(id), 'fence', 1)
+-- Never one that was given out before, even if the server has lost that claim with its power: hence the clock.
+local fence = math.max(get(id, 'fence') + 1, now)
+redis.call('HSET', run_key(id), 'fence', string.format('%d', fence))
 local tries = redis.call('HINCRBY', run_key(id), 'tries', 1)
 set(id, 'status', 'running', 'holder', args.message)
 renew_lease(id)
