@@ -14,6 +14,9 @@ from tests.chaos.scripted_model import ModelCall
 RECORD_SECONDS = 0.5
 """From a reply's leaving the model's server to its being in the ledger."""
 
+AFTERMATH_SECONDS = 6.0
+"""So long after a loss, messages come again whose tasks go on: workers and server compare what they remember."""
+
 Figures = dict[str, str]
 
 
@@ -172,4 +175,4 @@ def _was_hit(call: ModelCall, faults: Iterable[Fault], last_recorded: float) -> 
 def _lost_with_server(began_at: float, ended_at: float, faults: Iterable[Fault]) -> bool:
     """Whether the server lost the record of it, or of what led to it."""
     crashes = (fault for fault in faults if fault.loses_data)
-    return any(crash.at - LOST_SECONDS <= ended_at and began_at <= crash.until for crash in crashes)
+    return any(crash.at - LOST_SECONDS <= ended_at and began_at <= crash.until + AFTERMATH_SECONDS for crash in crashes)
