@@ -25,3 +25,5 @@ class Demo:
     title: str
     agent: Agent[Any]
     runs: Sequence[DemoRun]
+    afterwards: str = ""
+    """What the demo says last, such as what else there is to run."""

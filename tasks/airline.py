@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, RunContext, ToolContext, function_tool, handoff
+from orchestrator import Agent, RunContext, ToolContext, UserError, function_tool, handoff
 from tasks.bookings import open_bookings
 from tasks.rehearsal import airline as rehearsal
 
@@ -65,6 +65,8 @@ def look_up_faq(ctx: RunContext[Passenger], question: str) -> str:
 
 def find_booking(ctx: RunContext[Passenger], request: SeatRequest) -> None:
     """On the way to seat booking: whose booking it is. May run twice after a crash, and finds the same."""
+    if ctx.context is None:
+        raise UserError("The airline's desk keeps the booking in the run's context. Submit with one: `--context '{}'`.")
     booking = ctx.resource(open_bookings).find(request.confirmation)
     if booking is None:
         return

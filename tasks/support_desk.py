@@ -265,4 +265,8 @@ DEMO = Demo(
             context=Customer(email="cleo@example.com"),
         ),
     ],
+    afterwards=(
+        "More jobs: `orchestrator up`, and in another terminal `orchestrator run blog …`, research, story, "
+        "translation, inbox, finance, airline, weather: see docs/jobs.md."
+    ),
 )

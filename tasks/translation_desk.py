@@ -50,7 +50,12 @@ class Message(BaseModel):
 
 def wants(language: Language) -> IsEnabled:
     """Whether the reader has this language."""
-    return lambda context, agent: language in context.context.languages
+    return lambda context, agent: language in languages_of(context)
+
+
+def languages_of(context: RunContext[Reader]) -> list[Language]:
+    """What the reader has; a run without a context has what readers have at least."""
+    return (context.context or Reader()).languages
 
 
 def translator(language: Language, example: str) -> Agent[Reader]:
@@ -82,7 +87,7 @@ def manager_instructions(ctx: RunContext[Reader], agent: object) -> str:
     return (
         "You run a translation desk and translate nothing yourself. Call the tool of every language that the user asks "
         "for, all in the same turn, each with the whole text. A language without a tool is not offered to this user: "
-        f"they have {', '.join(ctx.context.languages) or 'none'}. Then report each translation under its language's "
+        f"they have {', '.join(languages_of(ctx)) or 'none'}. Then report each translation under its language's "
         "name, word for word, and which languages were not offered."
     )
 

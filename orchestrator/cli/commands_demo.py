@@ -65,6 +65,8 @@ def demo(
         is_answered = _play(session, stage, stopping, timeout)
         if stage.own is not None and stage.flower_url and not keep:
             say("These pages end with this command. To look at them: orchestrator demo --keep", style="dim")
+        if is_answered and (afterwards := _find_demo(session).afterwards):
+            say(afterwards)
         if stage.own is not None and not is_answered:
             say_aside(stage.own.last_words())
         if stage.own is not None and keep:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,16 +158,24 @@ def start_stack(stack: Stack, session: Session, *, workers: int, concurrency: in
 
 
 def _welcome(session: Session, stack: Stack) -> None:
-    agents = sorted(session.loaded.orchestrator.registry.agents)
-    if not agents:
+    registry = session.loaded.orchestrator.registry
+    names = main_names([*registry.agents, *registry.flows])
+    if not names:
         raise StackError(f"App {session.loaded.spec} has no agents: there is nothing that its workers could run.")
     demo = getattr(session.loaded.module, "DEMO", None)
-    example = _example(demo) if isinstance(demo, Demo) and demo.runs else f'{agents[0]} "…"'
+    example = _example(demo) if isinstance(demo, Demo) and demo.runs else f'{names[0]} "…"'
     say()
-    say(f"Ready with {len(agents)} agents: {', '.join(agents)}.", style="bold")
+    flows = f" and {len(registry.flows)} flows" if registry.flows else ""
+    say(f"Ready with {len(registry.agents)} agents{flows}: {', '.join(names)}.", style="bold")
     say(f"  In this folder: orchestrator run {example}")
     say("                  orchestrator list, watch, show, cancel, doctor, demo")
     say(f"  Logs: {stack.folder.logs}   Ctrl-C stops everything.")
+
+
+def main_names(names: Iterable[str]) -> list[str]:
+    """The names in order, without parts of others by their name: of `blog` and `blog.critic`, the first."""
+    known = set(names)
+    return sorted(name for name in known if name.rpartition(".")[0] not in known)
 
 
 def _example(demo: Demo) -> str:

@@ -45,7 +45,7 @@ def play_clerk(seen):
 clerk = Agent("clerk", tools=[stock, weigh], rehearsal=play_clerk)
 porter = Agent("porter", handoffs=[clerk], rehearsal=lambda seen: call("transfer_to_clerk"))
 app = create_app("shop", agents=[porter])
-DEMO = Demo("A shop", porter, [DemoRun("chairs", "chair"), DemoRun("lamps", "lamp")])
+DEMO = Demo("A shop", porter, [DemoRun("chairs", "chair"), DemoRun("lamps", "lamp")], afterwards="There is more.")
 '''
 
 
@@ -242,6 +242,7 @@ def test_the_demo_brings_its_own_stack_and_takes_it_away(folder: Folder) -> None
     assert "5 of chair, 5 kg each." in result.stdout
     assert "2 of 2 runs answered" in result.stdout
     assert "it shows 8 of these 8 tasks" in result.stdout
+    assert "There is more.\n" in result.stdout
     assert not (folder.path / ".orchestrator").exists()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import RunResult, Settings, run_inline
+from orchestrator import RunResult, Settings, UserError, run_inline
 from orchestrator.resources import override_resource
 from tasks import airline
 from tasks.airline import Passenger
@@ -68,6 +68,11 @@ def test_without_a_booking_the_tool_is_not_there() -> None:
 
     assert "no booking" in result.final_output
     assert "change_seat" not in str(result.new_items)
+
+
+def test_desk_without_a_context_says_how_to_give_one() -> None:
+    with pytest.raises(UserError, match="--context"):
+        run_inline(airline.airline, "Please give me seat 14C, LL0EH6.", settings=REHEARSAL)
 
 
 @pytest.mark.parametrize("seat", ["26A", "0A", "7G", "A7"])

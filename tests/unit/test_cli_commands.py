@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.agent import Agent
 from orchestrator.cli import app
+from orchestrator.cli.commands_stack import main_names
 from orchestrator.errors import LedgerUnavailable
 from orchestrator.models.base import Model
 from orchestrator.testing import ScriptedModel, function_call
@@ -222,3 +223,9 @@ def test_every_command_documents_its_exit_codes(command: str) -> None:
 
     assert result.exit_code == 0
     assert "Exit codes:" in result.stdout
+
+
+def test_names_that_are_parts_of_others_are_left_out_of_a_list() -> None:
+    names = ["blog", "blog.critic", "support.triage", "airline", "airline.seats"]
+
+    assert main_names(names) == ["airline", "blog", "support.triage"]

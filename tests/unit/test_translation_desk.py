@@ -36,6 +36,14 @@ def test_language_that_the_reader_does_not_have_is_not_offered() -> None:
     assert result.final_output.note == "Not offered: French."
 
 
+def test_reader_without_a_context_has_spanish() -> None:
+    text = "Into Spanish and French: Your order is ready."
+
+    result = run_inline(translation_desk.translation_desk, text, settings=REHEARSAL)
+
+    assert [translation.language for translation in result.final_output.translations] == ["Spanish"]
+
+
 def test_model_sees_only_the_tools_of_the_readers_languages() -> None:
     model = ScriptedModel(["None."])
 
