@@ -12,11 +12,13 @@ from orchestrator.combinators.sequence import gate, sequence
 from orchestrator.combinators.step import step
 from orchestrator.combinators.vote import vote
 from orchestrator.context import RunContext, RunContextWrapper, ToolContext
+from orchestrator.delta import Delta
 from orchestrator.entries import RunOptions
 from orchestrator.error_handlers import RunErrorHandlerInput, RunErrorHandlerResult, RunErrorHandlers
 from orchestrator.errors import (
     AgentNotLoaded,
     ContextNotSerializable,
+    CursorExpired,
     DuplicateName,
     FlowError,
     InputTooLarge,
@@ -69,6 +71,8 @@ __all__ = [
     "AgentTool",
     "Client",
     "ContextNotSerializable",
+    "CursorExpired",
+    "Delta",
     "DuplicateName",
     "Event",
     "Flow",

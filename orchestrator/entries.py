@@ -37,6 +37,8 @@ class RunOptions(BaseModel):
     tool_not_found_behavior: Literal["raise_error", "return_error_to_model"] = "raise_error"
     tool_name_collision_policy: Literal["warn", "error"] = "warn"
     max_function_tool_concurrency: int | None = Field(default=None, ge=1)
+    stream: bool = False
+    """Publish replies as they are written even while nobody reads: whoever comes within minutes finds them."""
     expires_at: float | None = None
     """Unix time by which a worker must have begun."""
 

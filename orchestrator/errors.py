@@ -23,6 +23,7 @@ OrchestratorError
 │   ├── RunExpired               no worker had begun it by the time given as `expires`
 │   └── RunCancelled             somebody cancelled it
 ├── RunNotFound                  no ledger under that id: never submitted, or past its retention
+├── CursorExpired                what came after that event is gone: read without `after`
 ├── ResultTimeout                the run has not ended yet; it goes on
 ├── MessageError                 a Celery message, or a ledger's entry, that is not ours
 │   └── NewerVersion             … that is newer than this process: upgrade it
@@ -139,6 +140,10 @@ class RunCancelled(RunFailed):
 
 class RunNotFound(OrchestratorError):
     """No ledger exists under that run id."""
+
+
+class CursorExpired(OrchestratorError):
+    """The events behind a cursor are gone: past their retention, or more than are kept."""
 
 
 class ResultTimeout(OrchestratorError, TimeoutError):

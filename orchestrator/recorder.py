@@ -22,6 +22,8 @@ class Recorder:
         self._size = claim.size
         self._unwritten: list[Entry] = []
         self._writing = asyncio.Lock()
+        self.is_watched = claim.watched
+        """Whether somebody reads the run's replies as they are written, as of the last script."""
 
     @property
     def has_unwritten(self) -> bool:
@@ -76,9 +78,10 @@ class Recorder:
     async def _append(self, durable: bool) -> bool:
         async with self._writing:
             entries, self._unwritten = self._unwritten, []
-            cancelled = await self._ledger.append(
+            notice = await self._ledger.append(
                 self._claim, self._size, entries, usage=self._state.usage, durable=durable
             )
             self._size += len(entries)
-        self._interrupt.cancelled = self._interrupt.cancelled or cancelled
+        self.is_watched = notice.watched
+        self._interrupt.cancelled = self._interrupt.cancelled or notice.cancel
         return self._interrupt.cancelled

@@ -75,22 +75,25 @@ class Run:
         entries = await background.arun(self._client.ledger.entries(self.id))
         return fold(entry for _, entry in entries).conversation()
 
-    def events(self, *, after: str | None = None, children: bool = True) -> Iterator[Event]:
+    def events(self, *, after: str | None = None, children: bool = True, deltas: bool = False) -> Iterator[Event]:
         """Every event, past and to come, until the run's outcome, which comes last.
 
         `after` is the `cursor` of the last event that you have: the stream goes on behind it. `children` are the
-        agents that this run calls as tools. Raises `RunNotFound`, and `InvalidInput` for a cursor that is none.
+        agents that this run calls as tools. `deltas` are the pieces of replies as they are written. Raises
+        `RunNotFound`, `InvalidInput` for a cursor that is none, and `CursorExpired` for one that came too late.
         """
-        stream = follow_run(self._client.ledger, self.id, after=after, children=children)
+        stream = follow_run(self._client.ledger, self.id, after=after, children=children, deltas=deltas)
         while True:
             event = background.run(_next(stream))
             if event is None:
                 return
             yield event
 
-    async def aevents(self, *, after: str | None = None, children: bool = True) -> AsyncIterator[Event]:
+    async def aevents(
+        self, *, after: str | None = None, children: bool = True, deltas: bool = False
+    ) -> AsyncIterator[Event]:
         """`events` for async code."""
-        stream = follow_run(self._client.ledger, self.id, after=after, children=children)
+        stream = follow_run(self._client.ledger, self.id, after=after, children=children, deltas=deltas)
         while (event := await background.arun(_next(stream))) is not None:
             yield event
 

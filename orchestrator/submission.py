@@ -56,11 +56,12 @@ def new_run(
     options = _options(run_options, max_turns, expires)
     scope = scope_of(given) if task.startswith("flows.") else None
     entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
-    unexpiring = entry.model_copy(update={"options": options.model_copy(update={"expires_at": None})})
+    # How long a submit may wait, and who reads along, do not make it another one.
+    essential = entry.model_copy(update={"options": options.model_copy(update={"expires_at": None, "stream": False})})
     return NewRun(
         run_id=run_id,
         task=task,
-        digest=digest_of(task, unexpiring),
+        digest=digest_of(task, essential),
         entry=entry,
         queue=queue,
         priority=priority,

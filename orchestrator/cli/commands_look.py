@@ -22,7 +22,6 @@ from orchestrator.cli.console import (
     say,
 )
 from orchestrator.cli.follow import read_events
-from orchestrator.cli.lines import event_json
 from orchestrator.cli.render import RUN_STYLES, outcome_text, render_run
 from orchestrator.cli.tree import RunNode, RunState, fold_events, text_of
 from orchestrator.errors import RunNotFound
@@ -40,7 +39,7 @@ def show(context: typer.Context, run_id: RunArgument, as_json: JsonOption = Fals
         raise RunNotFound(f"There is no run {run_id!r}: never submitted here, or past its retention.", run_id=run_id)
     node = fold_events(run_id, events)
     if as_json:
-        print_json({"run_id": run_id, "state": node.state, "events": [event_json(event) for event in events]})
+        print_json({"run_id": run_id, "state": node.state, "events": [event.to_dict() for event in events]})
         return
     console().print(render_run(node, time.time(), ids=True))
     _print_rest(node, session.stack.flower_url if session.stack else None)

@@ -71,7 +71,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Start a run, watch it, and print its answer. Ctrl-C stops watching; the run goes on."""
-    started = _submit(context.obj, agent, input, run_context, run_id, max_turns, queue, priority)
+    is_watched = not as_json and console().is_terminal
+    started = _submit(context.obj, agent, input, run_context, run_id, max_turns, queue, priority, is_watched=is_watched)
     node = watch_run(started, as_json=as_json, timeout_seconds=timeout)
     if not as_json:
         _print_end(node)
@@ -93,7 +94,7 @@ def watch_run(run: Run, *, as_json: bool, timeout_seconds: float | None) -> RunN
     is_live = not as_json and console().is_terminal
     try:
         with _choose_view(tree, as_json=as_json, is_live=is_live) as view:
-            _feed(view, run, tree, timeout_seconds)
+            _feed(view, run, tree, timeout_seconds, deltas=is_live)
     except KeyboardInterrupt:
         if is_live:
             console().print(render_run(tree.root, time.time()))
@@ -104,9 +105,9 @@ def watch_run(run: Run, *, as_json: bool, timeout_seconds: float | None) -> RunN
     return tree.root
 
 
-def _feed(view: View, run: Run, tree: RunTree, timeout_seconds: float | None) -> None:
+def _feed(view: View, run: Run, tree: RunTree, timeout_seconds: float | None, *, deltas: bool) -> None:
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    for found in follow([run]):
+    for found in follow([run], deltas=deltas):
         if found is None:
             view.tick()
         else:
@@ -131,11 +132,15 @@ def _submit(
     max_turns: int | None,
     queue: str | None,
     priority: int | None,
+    *,
+    is_watched: bool = False,
 ) -> Run:
     orchestrator = session.connect()
     record = session.find_agent(agent)
     options: dict[str, Any] = {"run_id": run_id, "priority": priority, "context": _read_context(context)}
     options["queue"] = queue or (record.queue if record else None)
+    if is_watched:
+        options["run_options"] = {"stream": True}
     if max_turns is not None:
         options["max_turns"] = max_turns
     return orchestrator.submit(agent, _read_input(words), **options)

@@ -8,20 +8,23 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.entries import Parked
 from orchestrator.events import Event
-from orchestrator.ledger.base import Ledger, Position
+from orchestrator.ledger.base import Ledger
+from orchestrator.ledger.live import Position
 from orchestrator.run import Run
 
 TICK_SECONDS = 0.1
 
 
-def follow(runs: Sequence[Run]) -> Iterator[tuple[Run, Event] | None]:
+def follow(runs: Sequence[Run], *, deltas: bool = False) -> Iterator[tuple[Run, Event] | None]:
     """Every event of these runs until all have ended, and `None` whenever nothing has come for a tick.
+
+    With `deltas`, replies come in pieces before they come whole.
 
     Raises what following any of them raises: `RunNotFound`, `LedgerError`.
     """
     events: queue.Queue[tuple[Run, Event] | BaseException | None] = queue.Queue()
     for run in runs:
-        threading.Thread(target=_pump, args=(run, events), daemon=True, name=f"follow-{run.id}").start()
+        threading.Thread(target=_pump, args=(run, events, deltas), daemon=True, name=f"follow-{run.id}").start()
     open_runs = len(runs)
     while open_runs:
         try:
@@ -37,9 +40,9 @@ def follow(runs: Sequence[Run]) -> Iterator[tuple[Run, Event] | None]:
             yield found
 
 
-def _pump(run: Run, events: queue.Queue[tuple[Run, Event] | BaseException | None]) -> None:
+def _pump(run: Run, events: queue.Queue[tuple[Run, Event] | BaseException | None], deltas: bool) -> None:
     try:
-        for event in run.events():
+        for event in run.events(deltas=deltas):
             events.put((run, event))
         events.put(None)
     except BaseException as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any, assert_never
+from typing import assert_never
 
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
 from orchestrator.cli.render import outcome_text
 from orchestrator.cli.tree import CallNode, RunNode, RunTree, open_waits, text_of
+from orchestrator.delta import Delta
 from orchestrator.entries import (
     ChildEnded,
     HandedOff,
@@ -19,7 +19,6 @@ from orchestrator.entries import (
     Reply,
     RunInput,
     Started,
-    dump_entry,
 )
 from orchestrator.events import Event
 
@@ -57,16 +56,12 @@ def describe_event(event: Event, run: RunNode) -> str:
             return f"hands over to {entry.target}"
         case Parked():
             return f"waits for {', '.join(open_waits(run))}, holding no worker"
+        case Delta():
+            return f"writes: {clip(entry.text)}"
         case Outcome():
             return f"{run.state} after {format_seconds(event.at - run.began_at)}: {clip(outcome_text(run), 160)}"
         case _:
             assert_never(entry)
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    """One event for scripts: where, when, and the ledger's entry."""
-    entry = json.loads(dump_entry(event.entry))
-    return {"run_id": event.run_id, "position": event.position, "at": event.at, "type": event.type, "entry": entry}
 
 
 def _describe_turn(run: RunNode) -> str:

@@ -19,6 +19,8 @@ from orchestrator.cli.tree import (
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAMES_PER_SECOND = 10
+WRITING_SHOWN = 400
+"""Characters of a reply in writing: the last ones."""
 
 RUN_STYLES: dict[RunState, str] = {
     "queued": "yellow",
@@ -92,6 +94,8 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
     if activity is not None:
         line = _line((f"{_frame(now)} ", "cyan"), activity.what, (f"  {format_seconds(now - activity.since)}", "dim"))
         tree.add(line)
+    if run.writing:
+        tree.add(Text(clip(run.writing[-WRITING_SHOWN:], WRITING_SHOWN), style="italic"))
 
 
 def _invocation_line(invocation: InvocationNode, now: float, ids: bool) -> Text:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
+from orchestrator.delta import Delta
 from orchestrator.entries import (
     ChildEnded,
     HandedOff,
@@ -92,6 +93,8 @@ class RunNode:
     ended_at: float | None = None
     turns: int = 0
     usage: Usage = field(default_factory=Usage)
+    writing: str = ""
+    """What the model has written so far of its next reply."""
     outcome: Outcome | None = None
     invocations: list[InvocationNode] = field(default_factory=list)
     calls: dict[str, CallNode] = field(default_factory=dict)
@@ -150,6 +153,9 @@ class RunTree:
                 self._apply_parked(run, entry, at)
             case Outcome():
                 _apply_outcome(run, entry, at)
+            case Delta():
+                _apply_delta(run, entry)
+                return
             case _:
                 assert_never(entry)
         run.changed_at = at
@@ -212,7 +218,13 @@ def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
     run.state = "running"
 
 
+def _apply_delta(run: RunNode, entry: Delta) -> None:
+    if entry.turn > run.turns:  # else its reply is here already
+        run.writing = run.writing[: entry.offset] + entry.text
+
+
 def _apply_reply(run: RunNode, entry: Reply, at: float) -> None:
+    run.writing = ""
     run.turns += 1
     run.usage += entry.usage
     calls = [
@@ -249,7 +261,7 @@ def _apply_handoff(run: RunNode, entry: HandedOff, at: float) -> None:
 
 
 def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
-    run.state, run.outcome, run.ended_at = _ENDS[entry.kind], entry, at
+    run.state, run.outcome, run.ended_at, run.writing = _ENDS[entry.kind], entry, at, ""
     if entry.usage.requests:
         run.usage = entry.usage
     for call in run.calls.values():

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.segment import Segment
 
 from orchestrator.cli.console import console, print_json, say
-from orchestrator.cli.lines import event_json, event_line
+from orchestrator.cli.lines import event_line
 from orchestrator.cli.tree import RunTree
 from orchestrator.events import Event
 
@@ -55,7 +55,9 @@ class LineView(_Quiet):
         self._label = label or (lambda tree: "")
 
     def event(self, tree: RunTree, event: Event) -> None:
-        """Print it."""
+        """Print it. Pieces of replies are left out: the whole line comes soon."""
+        if event.kind == "delta":
+            return
         say(self._label(tree) + event_line(event, tree))
 
 
@@ -64,7 +66,7 @@ class JsonView(_Quiet):
 
     def event(self, tree: RunTree, event: Event) -> None:
         """Print it."""
-        print_json(event_json(event))
+        print_json(event.to_dict())
 
 
 class LiveView:

@@ -7,20 +7,18 @@ connection: it then reports what its first execution did, or raises `Fenced`.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.entries import Entry, EntryBase, Outcome
 from orchestrator.errors import MessageError
+from orchestrator.ledger.live import START, LiveLedger, Notice, Position
 from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 Status = Literal["queued", "running", "parked", "done"]
-Position = str
-"""A place in a run's log; `START` is before the first entry."""
-START: Position = "0-0"
 
 
 class Fenced(Exception):
@@ -99,6 +97,8 @@ class Claim:
     continuation: Mapping[str, Any]
     damage: MessageError | None = None
     """Set: `entries` ends where the log could no longer be read."""
+    watched: bool = False
+    """Somebody reads along: see `Notice`."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class AgentRecord:
 Renewal = Literal["held", "cancel", "fenced"]
 
 
-class Ledger(ABC):
+class Ledger(LiveLedger):
     """Where runs live. One instance serves one event loop."""
 
     settings: LedgerSettings
@@ -176,8 +176,8 @@ class Ledger(ABC):
         settled: Sequence[str] = (),
         usage: Usage | None = None,
         durable: bool = False,
-    ) -> bool:
-        """Record entries at log size `at`; True means that the run was cancelled: start nothing more.
+    ) -> Notice:
+        """Record entries at log size `at`. After a notice of a cancel, start nothing more.
 
         `started` and `settled` name call ids besides those of `Started` and `Output` entries; `usage` is what the run
         has spent; `durable`: to the disk, if the server can tell. Raises `Fenced`, `ValueError` for a settled call.
@@ -268,12 +268,6 @@ class Ledger(ABC):
     @abstractmethod
     async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
         """The log after a position."""
-
-    @abstractmethod
-    async def follow(
-        self, positions: Mapping[str, Position], *, timeout_seconds: float
-    ) -> list[tuple[str, Position, Entry]]:
-        """New entries (run id, position, entry) of several runs of one tree; waits for the first, then gives up."""
 
     @abstractmethod
     async def recent(self, limit: int) -> list[RunSummary]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from orchestrator.entries import Entry, EntryBase, Invoked, Outcome
+from orchestrator.entries import EntryBase, Invoked, Outcome
 from orchestrator.ledger import entry_rules, refusals
 from orchestrator.ledger.base import (
-    START,
     AgentRecord,
     CancelledMeanwhile,
     Claim,
@@ -17,24 +15,24 @@ from orchestrator.ledger.base import (
     LedgerSettings,
     NewRun,
     Pointer,
-    Position,
     Renewal,
     RunSummary,
 )
 from orchestrator.ledger.directory import Announcement, select_records
 from orchestrator.ledger.entry_rules import Writing, read_entries
+from orchestrator.ledger.live import Notice
+from orchestrator.ledger.memory_live import MemoryLive
 from orchestrator.ledger.memory_runs import MemoryRun, MemoryRuns, pointers_to, with_usage
 from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 
-class MemoryLedger(Ledger):
+class MemoryLedger(MemoryLive, Ledger):
     """Behaves as the ledger in Redis does, as long as the process lives."""
 
     def __init__(self, settings: LedgerSettings | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings or LedgerSettings()
-        self._clock = clock
-        self._runs = MemoryRuns(self.settings, clock)
+        super().__init__(MemoryRuns(self.settings, clock), clock)
         self._announced: dict[tuple[str, str], Announcement] = {}
 
     # ---- scripts ----------------------------------------------------------------------------
@@ -70,6 +68,7 @@ class MemoryLedger(Ledger):
             outcome=run.outcome,
             parent=run.parent,
             continuation=run.continuation,
+            watched=self.is_watched(run_id),
         )
 
     async def append(
@@ -82,20 +81,20 @@ class MemoryLedger(Ledger):
         settled: Sequence[str] = (),
         usage: Usage | None = None,
         durable: bool = False,
-    ) -> bool:
+    ) -> Notice:
         writing = read_entries(entries, started=started, settled=settled, usage=usage)
         run = self._runs.find_held(claim)
         if run.outcome:
             raise refusals.ended(run.run_id)
         if entries and len(run.log) == at + len(entries):
-            return run.cancel  # applied before
+            return self._notice(run)  # applied before
         _check_size(run, at)
         for call_id in writing.started:
             if call_id in run.settled:
                 raise refusals.settled(run.run_id, call_id)
         self._runs.record(run, writing)
         self._runs.set_deadline(run, self.settings.lease_seconds)
-        return run.cancel
+        return self._notice(run)
 
     async def hand_over(
         self,
@@ -211,31 +210,6 @@ class MemoryLedger(Ledger):
         run = self._runs.find(run_id)
         return run.summary() if run else None
 
-    async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
-        run = self._runs.find(run_id)
-        first = int(after.split("-")[0])
-        log = run.log[first:] if run else []
-        return [(f"{number}-0", entry) for number, entry in enumerate(log, start=first + 1)]
-
-    async def follow(
-        self, positions: Mapping[str, Position], *, timeout_seconds: float
-    ) -> list[tuple[str, Position, Entry]]:
-        deadline = time.monotonic() + timeout_seconds
-        while positions:
-            news = self._runs.news
-            found = [
-                (run_id, position, entry)
-                for run_id, after in positions.items()
-                for position, entry in await self.entries(run_id, after)
-            ]
-            if found:
-                return found
-            try:
-                await asyncio.wait_for(news.wait(), deadline - time.monotonic())
-            except TimeoutError:
-                break
-        return []
-
     async def recent(self, limit: int) -> list[RunSummary]:
         return [run.summary() for run in self._runs.root_runs()[:limit]]
 
@@ -255,6 +229,9 @@ class MemoryLedger(Ledger):
         """There are none."""
 
     # ---- parts ------------------------------------------------------------------------------
+
+    def _notice(self, run: MemoryRun) -> Notice:
+        return Notice(run.cancel, self.is_watched(run.run_id))
 
     def _begin_move(self, claim: Claim, at: int, writing: Writing) -> MemoryRun:
         run = self._runs.find_held(claim)

@@ -13,6 +13,7 @@ from orchestrator.entries import ChildEnded, Entry, EntryBase, Outcome, dump_ent
 from orchestrator.ledger import entry_rules, refusals
 from orchestrator.ledger.base import Claim, LedgerSettings, NewRun, Pointer, RunSummary, Status
 from orchestrator.ledger.entry_rules import Writing
+from orchestrator.ledger.live import Position
 from orchestrator.usage import Usage
 
 
@@ -47,6 +48,8 @@ class MemoryRun:
     """Tools of the calls that have begun and have no output, by call id."""
     settled: set[str] = field(default_factory=set)
     log: list[Entry] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+    """Of the log's entries."""
 
     def pointer(self) -> Pointer:
         """The message for the run's step."""
@@ -80,8 +83,9 @@ class MemoryRuns:
         self._clock = clock
         self._runs: dict[str, MemoryRun] = {}
         self._cancelled_in_advance: dict[str, float] = {}
+        self._last_position = (0, 0)
         self.news = asyncio.Event()
-        """Set, and replaced, at every new entry."""
+        """Set, and replaced, whenever there is something new to read."""
 
     def find(self, run_id: str) -> MemoryRun | None:
         """The run, unless it is unknown or has expired."""
@@ -163,9 +167,17 @@ class MemoryRuns:
     def add_entry(self, run: MemoryRun, entry: EntryBase) -> None:
         """Append to the log, through JSON as in Redis."""
         run.log.append(load_entry(dump_entry(entry)))
+        run.positions.append(self.next_position())
         run.updated_at = self._clock()
+
+    def next_position(self) -> Position:
+        """The place of something new to read, of which readers are told."""
         self.news.set()
         self.news = asyncio.Event()
+        milliseconds, number = self._last_position
+        now = max(milliseconds, int(self._clock() * 1000))
+        self._last_position = (now, number + 1 if now == milliseconds else 0)
+        return "{}-{}".format(*self._last_position)
 
     def set_deadline(self, run: MemoryRun, seconds: float) -> None:
         """Let any worker move the run on after these seconds."""

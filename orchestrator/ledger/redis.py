@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from orchestrator.entries import Entry, EntryBase, Outcome, dump_entry, load_entry
 from orchestrator.ledger import redis_codec as codec
 from orchestrator.ledger.base import (
-    START,
     AgentRecord,
     CancelledMeanwhile,
     Claim,
@@ -16,14 +15,15 @@ from orchestrator.ledger.base import (
     LedgerSettings,
     NewRun,
     Pointer,
-    Position,
     Renewal,
     RunSummary,
 )
 from orchestrator.ledger.directory import dump_record, load_record, select_records
 from orchestrator.ledger.entry_rules import read_entries
+from orchestrator.ledger.live import START, Notice, Position
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
+from orchestrator.ledger.redis_live import RedisLive
 from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
 from orchestrator.ledger.server_risks import find_server_risks
 from orchestrator.risks import Risk
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 8.0
 """How long a call outlasts a server that is away: longer than a restart, shorter than a lease."""
 
 
-class RedisLedger(Ledger):
+class RedisLedger(RedisLive, Ledger):
     """Runs on one Redis or Valkey primary, version 7 or newer. Connects at the first call."""
 
     def __init__(
@@ -76,12 +76,13 @@ class RedisLedger(Ledger):
         settled: Sequence[str] = (),
         usage: Usage | None = None,
         durable: bool = False,
-    ) -> bool:
+    ) -> Notice:
         arguments = codec.write_arguments(
             claim, at, read_entries(entries, started=started, settled=settled, usage=usage)
         )
         texts = [dump_entry(entry) for entry in entries]
-        return bool(await self._scripts.call("append", arguments, texts, run_id=claim.run_id, durable=durable))
+        answer = await self._scripts.call("append", arguments, texts, run_id=claim.run_id, durable=durable)
+        return codec.read_notice(answer)
 
     async def hand_over(
         self,
@@ -168,22 +169,6 @@ class RedisLedger(Ledger):
     async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
         items = await self._connection.command("XRANGE", self._keys.log(run_id), f"({after}", "+")
         return [(position, load_entry(fields["e"])) for position, fields in items]
-
-    async def follow(
-        self, positions: Mapping[str, Position], *, timeout_seconds: float
-    ) -> list[tuple[str, Position, Entry]]:
-        run_ids = {self._keys.log(run_id): run_id for run_id in positions}
-        deadline = time.monotonic() + timeout_seconds
-        while positions:
-            remaining = deadline - time.monotonic()
-            found = await self._connection.wait_for_entries(run_ids, positions.values(), seconds=remaining)
-            if found or remaining <= self._connection.block_seconds:
-                return [
-                    (run_ids[key], position, load_entry(fields["e"]))
-                    for key, items in found
-                    for position, fields in items
-                ]
-        return []
 
     async def recent(self, limit: int) -> list[RunSummary]:
         summaries: list[RunSummary] = []

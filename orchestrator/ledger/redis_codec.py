@@ -11,6 +11,7 @@ from orchestrator.errors import MessageError
 from orchestrator.ledger import entry_rules
 from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary
 from orchestrator.ledger.entry_rules import Writing
+from orchestrator.ledger.live import Notice
 from orchestrator.usage import Usage
 
 UNKNOWN_OUTPUT = dump_entry(entry_rules.unknown_output("", ""))
@@ -101,7 +102,7 @@ def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
 
 def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
     """The answer of `claim`."""
-    log, (fence, task, cancel, outcome, parent, parent_call, continuation) = answer
+    log, (fence, task, cancel, outcome, parent, parent_call, continuation), notice = answer
     entries, damage = _load_readable(log)
     return Claim(
         run_id=run_id,
@@ -115,7 +116,14 @@ def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
         parent=(parent, parent_call) if parent else None,
         continuation=json.loads(continuation),
         damage=damage,
+        watched=read_notice(notice).watched,
     )
+
+
+def read_notice(answer: Sequence[int]) -> Notice:
+    """What a script tells the holder of its run."""
+    cancel, watched = answer
+    return Notice(bool(cancel), bool(watched))
 
 
 def _load_readable(log: Sequence[str]) -> tuple[list[Entry], MessageError | None]:

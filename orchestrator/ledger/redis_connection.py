@@ -143,8 +143,8 @@ class RedisConnection:
             return info, None
         return info, config.get("appendfsync")
 
-    async def pipeline(self, commands: Sequence[Sequence[str]]) -> list[Any]:
-        """The answers to several reads, sent at once."""
+    async def pipeline(self, commands: Sequence[Sequence[str | float]], *, patient: bool = True) -> list[Any]:
+        """The answers to several commands, sent at once."""
 
         async def execute() -> list[Any]:
             async with self.commands.pipeline(transaction=False) as pipeline:
@@ -152,7 +152,7 @@ class RedisConnection:
                     pipeline.execute_command(*parts)
                 return await pipeline.execute()
 
-        return await self.call(execute)
+        return await self.call(execute, patient=patient)
 
     async def wait_for_entries(self, streams: Iterable[str], after: Iterable[str], *, seconds: float) -> Any:
         """What XREAD finds after these positions; nothing after `seconds`, or `block_seconds` if that is sooner."""

@@ -18,6 +18,8 @@ class RedisKeys:
             raise UserError(f"The ledger's namespace `{namespace}` must not be empty, nor contain `{{`, `}}` or `%`.")
         self.run_template = f"{namespace}:run:{{%s}}:%s"
         self.log_template = f"{namespace}:log:{{%s}}:%s"
+        self.deltas_template = f"{namespace}:deltas:{{%s}}:%s"
+        self.watch_template = f"{namespace}:watch:{{%s}}"
         self.due = f"{namespace}:due"
         """Sorted set: run id by the deadline at which any worker moves the run on."""
         self.runs = f"{namespace}:runs"
@@ -28,6 +30,14 @@ class RedisKeys:
     def run(self, run_id: str) -> str:
         """The hash with the run's state."""
         return self.run_template % (root_of(run_id), run_id)
+
+    def deltas(self, run_id: str) -> str:
+        """The stream with pieces of the run's replies: one field, `d`, with the piece's JSON."""
+        return self.deltas_template % (root_of(run_id), run_id)
+
+    def watch(self, run_id: str) -> str:
+        """Exists while somebody reads the replies of the run's tree as they are written."""
+        return self.watch_template % root_of(run_id)
 
     def log(self, run_id: str) -> str:
         """The stream with the run's entries: one field, `e`, with the entry's JSON."""

@@ -75,6 +75,7 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
     return {
         "run_template": keys.run_template,
         "log_template": keys.log_template,
+        "watch_template": keys.watch_template,
         "due": keys.due,
         "runs": keys.runs,
         "runs_kept": RUNS_KEPT,

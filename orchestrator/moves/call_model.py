@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 
 from orchestrator.active_run import ActiveRun
+from orchestrator.delta_writer import DeltaWriter
 from orchestrator.engine import Performed
 from orchestrator.entries import Parked, Reply
 from orchestrator.errors import MaxTurnsExceeded, ModelUnavailable, RunExpired, describe_error
 from orchestrator.model_call import build_request, pick_model
 from orchestrator.model_retry import retry_delay
+from orchestrator.models.base import Model, ModelReply, ModelRequest
 from orchestrator.toolbox import Toolbox
 
 
@@ -40,7 +42,7 @@ async def _ask(run: ActiveRun, toolbox: Toolbox) -> None:
     model = pick_model(run.agent, run.state.options, run.engine.settings)
     request = await build_request(run.agent, run.state, run.context, toolbox, model.name)
     await run.hooks.llm_start(request.instructions, request.input)
-    reply = await model.respond(request)
+    reply = await _respond(run, model, request)
     run.note(
         Reply(
             agent=run.agent.name,
@@ -51,6 +53,18 @@ async def _ask(run: ActiveRun, toolbox: Toolbox) -> None:
         )
     )
     await run.hooks.llm_end(reply)
+
+
+async def _respond(run: ActiveRun, model: Model, request: ModelRequest) -> ModelReply:
+    """The model's reply; shown while it is written if the submit asked for that, or somebody reads along."""
+    if not (run.state.options.stream or run.recorder.is_watched):
+        return await model.respond(request)
+    claim, turn = run.claim, run.state.turns + 1
+    writer = DeltaWriter(run.engine.ledger, claim.run_id, agent=run.agent.name, turn=turn, attempt=claim.fence)
+    try:
+        return await model.respond(request, on_delta=writer.add)
+    finally:
+        await writer.finish()
 
 
 async def _park_until_retry(run: ActiveRun, error: ModelUnavailable) -> Performed:

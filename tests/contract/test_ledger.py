@@ -7,6 +7,7 @@ import pytest
 from orchestrator.entries import Invoked
 from orchestrator.errors import LedgerError, RunConflict
 from orchestrator.ledger.base import Fenced, Ledger, Pointer
+from orchestrator.ledger.live import Notice
 from orchestrator.usage import Usage
 from tests.contract.steps import (
     ANSWER,
@@ -133,9 +134,9 @@ async def test_an_outcome_is_not_taken_over_by_its_own_message(ledger: Ledger) -
 async def test_append_records_entries_and_usage(ledger: Ledger) -> None:
     claimed = await start_and_claim(ledger)
 
-    cancelled = await ledger.append(claimed, 2, [reply(), started("c1")], usage=Usage(requests=1, total_tokens=9))
+    notice = await ledger.append(claimed, 2, [reply(), started("c1")], usage=Usage(requests=1, total_tokens=9))
 
-    assert cancelled is False
+    assert notice == Notice()
     assert await log_types(ledger) == ["input", "invocation", "reply", "started"]
     summary = await ledger.summary("run")
     assert summary
@@ -146,9 +147,9 @@ async def test_append_repeated_after_a_lost_connection_is_applied_once(ledger: L
     claimed = await start_and_claim(ledger)
     await ledger.append(claimed, 2, [reply(), started("c1")])
 
-    cancelled = await ledger.append(claimed, 2, [reply(), started("c1")])
+    notice = await ledger.append(claimed, 2, [reply(), started("c1")])
 
-    assert cancelled is False
+    assert notice == Notice()
     assert await log_types(ledger) == ["input", "invocation", "reply", "started"]
 
 
@@ -163,7 +164,7 @@ async def test_append_tells_of_a_cancel(ledger: Ledger) -> None:
     claimed = await start_and_claim(ledger)
     await ledger.cancel("run")
 
-    assert await ledger.append(claimed, 2, [reply()]) is True
+    assert await ledger.append(claimed, 2, [reply()]) == Notice(cancel=True)
 
 
 async def test_a_settled_call_does_not_start_again(ledger: Ledger) -> None:

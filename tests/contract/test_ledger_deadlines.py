@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.ledger.base import START, AgentRecord, Fenced, Ledger, LedgerSettings
+from orchestrator.ledger.base import AgentRecord, Fenced, Ledger, LedgerSettings
+from orchestrator.ledger.live import START
 from orchestrator.run_ids import child_id
 from tests.contract.conftest import MakeLedger
 from tests.contract.steps import (

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.errors import LedgerError, LedgerFull, LedgerUnavailable, UserError
 from orchestrator.ledger import redis_scripts
-from orchestrator.ledger.base import START, Claim, Fenced, LedgerSettings
+from orchestrator.ledger.base import Claim, Fenced, LedgerSettings
+from orchestrator.ledger.live import START, Notice
 from orchestrator.ledger.redis import RedisLedger
 from orchestrator.ledger.redis_connection import MAX_CONNECTIONS
 from tests.contract.steps import ANSWER, claim, log_types, new_run, park, reply, start_and_claim, started, until
@@ -95,7 +96,7 @@ async def test_runs_and_calls_survive_a_killed_server(server: EmbeddedValkey) ->
     assert not appending.done()
     await asyncio.to_thread(server.start)
 
-    assert await appending is False
+    assert await appending == Notice()
     assert await log_types(ledger) == ["input", "invocation", "reply"]
     await ledger.start(new_run("unknown"))
     assert [entry.type for _, _, entry in await waiting] == ["input"]
@@ -165,7 +166,7 @@ async def test_a_server_that_lost_the_scripts_gets_them_again(ledger: RedisLedge
 
     await client.script_flush()
 
-    assert await ledger.append(claimed, 3, [reply()]) is False
+    assert await ledger.append(claimed, 3, [reply()]) == Notice()
 
 
 async def test_a_cancelled_call_does_not_spoil_its_connection(ledger: RedisLedger) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.cli.console import clip, format_arguments, format_seconds, mask_url
 from orchestrator.cli.demo_report import DemoBoard, describe_now
-from orchestrator.cli.lines import event_json, event_line
+from orchestrator.cli.lines import event_line
 from orchestrator.cli.render import FRAMES, render_run
 from orchestrator.cli.tree import RunTree, fold_events
 from orchestrator.cli.views import _Newest
@@ -110,7 +110,7 @@ def test_lines_tell_the_story_in_order() -> None:
 
 def test_the_json_of_an_event_holds_the_whole_entry() -> None:
     for event in support_story().events:
-        found = json.loads(json.dumps(event_json(event)))
+        found = json.loads(json.dumps(event.to_dict()))
 
         assert load_entry(json.dumps(found["entry"])) == event.entry
         assert (found["run_id"], found["type"], found["at"]) == (event.run_id, event.type, event.at)

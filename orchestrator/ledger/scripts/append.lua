@@ -1,4 +1,4 @@
--- Records entries of a running run. Answers whether it was cancelled, which permits nothing new to start.
+-- Records entries of a running run. Answers with a notice: after a cancel, nothing new may start.
 
 local id = args.run_id
 
@@ -10,7 +10,7 @@ end
 -- Applied before, and the answer was lost. The lease is written all the same: who waits for the disk, waits for that.
 if #args.entries > 0 and get(id, 'size') == tostring(args.at + #args.entries) then
   renew_lease(id)
-  return get(id, 'cancel')
+  return notice(id)
 end
 
 check_size(args.at)
@@ -21,4 +21,4 @@ for _, started in ipairs(args.started) do
 end
 record_entries(false)
 renew_lease(id)
-return get(id, 'cancel')
+return notice(id)

@@ -56,4 +56,4 @@ end
 
 read_on('(' .. last)
 local fields = redis.call('HMGET', run_key(id), 'fence', 'task', 'cancel', 'outcome', 'parent', 'parent_call', 'continuation')
-return {log, fields}
+return {log, fields, notice(id)}

@@ -26,6 +26,12 @@ local function log_key(id)
   return string.format(settings.log_template, root_of(id), id)
 end
 
+-- What the holder of a run has to know: whether it is cancelled, and whether somebody reads along.
+local function notice(id)
+  local watch_key = string.format(settings.watch_template, root_of(id))
+  return {redis.call('HEXISTS', run_key(id), 'cancel'), redis.call('EXISTS', watch_key)}
+end
+
 -- Abort the script. Only before its first write: Redis does not roll back.
 local function refuse(code, detail)
   error({err = code .. ' ' .. (detail or args.run_id)})
