@@ -15,6 +15,7 @@ from tasks.filings import key_ratios, quarterly_figures, search_filings
 from tasks.rehearsal import finance as rehearsal
 
 DRAFT_AND_REVISION = 2
+MAX_SEARCHES = 5
 
 
 class FilingSearch(BaseModel):
@@ -57,6 +58,11 @@ class Verification(BaseModel):
 
     is_verified: bool = Field(description="All figures are right and have a source; nothing contradicts itself.")
     issues: list[str] = Field(description="What is wrong, each with the right figure; empty if it is verified.")
+
+
+def searches_of(plan: FilingPlan) -> list[FilingSearch]:
+    """What is searched for: a plan that is too long is cut, not refused."""
+    return plan.searches[:MAX_SEARCHES]
 
 
 def is_verified(verification: Verification) -> bool:
@@ -155,7 +161,7 @@ finance = Flow(
             planner,
             step(searcher, prompt="Search for: {input.query}\nWhat for: {input.reason}"),
             on_failure="keep",
-            max_items=5,
+            items=searches_of,
             name="excerpts",
         ),
         refine(

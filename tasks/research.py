@@ -17,6 +17,8 @@ from orchestrator import Agent, Flow, ModelSettings, each, function_tool, step
 from tasks.library import SEARCH
 from tasks.rehearsal import research as rehearsal
 
+MAX_SEARCHES = 5
+
 
 class Search(BaseModel):
     """One search to make."""
@@ -44,6 +46,11 @@ class Report(BaseModel):
     short_answer: str = Field(description="Two sentences.")
     report: str = Field(description="One to three paragraphs of Markdown, each claim with its source in brackets.")
     open_questions: list[str] = Field(description="What the findings leave open; may be empty.")
+
+
+def searches_of(plan: SearchPlan) -> list[Search]:
+    """What is searched for: a plan that is too long is cut, not refused."""
+    return plan.searches[:MAX_SEARCHES]
 
 
 PLANNING = (
@@ -86,7 +93,7 @@ research = Flow(
         step(searcher, prompt="Search for: {input.query}\nWhat for: {input.reason}"),
         then=step(writer, prompt="The question: {flow_input}\n\nThe findings, as JSON:\n{input}"),
         on_failure="keep",
-        max_items=5,
+        items=searches_of,
     ),
     description="Plans searches, makes them side by side, and writes a report.",
 )

@@ -1,9 +1,11 @@
 """Research: by code and by a lead that hands over, with the same report; and searches that find nothing."""
 
+from typing import Any
+
 from orchestrator import Flow, RunResult, Settings, each, run_inline
 from orchestrator.testing import ScriptedModel, text_message
 from tasks import research
-from tasks.research import Report, Search, SearchPlan
+from tasks.research import MAX_SEARCHES, Finding, Report, Search, SearchPlan
 
 REHEARSAL = Settings(model_api="rehearsal", rehearsal_latency_seconds=0)
 QUESTION = "What happens to a tool call when its worker dies?"
@@ -32,6 +34,24 @@ def test_search_that_finds_nothing_is_left_out() -> None:
 
     assert result.final_output.report.count("\n") == 0
     assert "runs.md: Cancel" in result.final_output.report
+
+
+def test_plan_that_is_too_long_is_cut() -> None:
+    plan = SearchPlan(searches=[Search(query=f"q{number}", reason="-") for number in range(9)])
+    searched: list[str] = []
+
+    def answer(name: str, given: Any) -> Any:
+        if name == "research.planner":
+            return plan
+        if name == "research.searcher":
+            searched.append(given)
+            return Finding(summary="-", sources=[])
+        return Report(short_answer="-", report="-", open_questions=[])
+
+    research.research.evaluate(QUESTION, answer)
+
+    assert len(searched) == MAX_SEARCHES
+    assert searched[0] == "Search for: q0\nWhat for: -"
 
 
 def test_lead_reaches_planner_and_writer_by_handoff() -> None:
