@@ -27,8 +27,10 @@ from orchestrator.state import RunState, fold
 class FlowInvocation:
     """Moves one flow's run on. Use once."""
 
-    def __init__(self, engine: Engine, claim: Claim) -> None:
+    def __init__(self, engine: Engine, claim: Claim, *, in_passing: bool = False) -> None:
         self._engine = engine
+        self._in_passing = in_passing
+        """Do no more than start the next members: there is no task of the flow's own here to run code or to deliver."""
         self._claim = claim
         self._state = fold(claim.entries)
         self._flow = engine.registry.flow(self._state.agent)
@@ -50,8 +52,6 @@ class FlowInvocation:
 
     async def _advance(self) -> Performed:
         while True:
-            if self._interrupt.cancelled:
-                return await self._end(cancelled_outcome(self._state))
             if self._engine.shutdown.is_stopping:
                 return given_back(self._claim, await self._recorder.release())
             try:
@@ -59,22 +59,25 @@ class FlowInvocation:
             except (LedgerError, Fenced, CancelledMeanwhile):
                 raise
             except Exception as error:
-                return await self._end(failure_outcome(self._state, error))
+                performed = await self._end(failure_outcome(self._state, error))
             if performed is not None:
                 return performed
 
     async def _step(self) -> Performed | None:
-        progress = self._root.advance(replace(self._at, book=self._book))
-        match progress:
+        if self._interrupt.cancelled:
+            return await self._end(cancelled_outcome(self._state))
+        match self._root.advance(replace(self._at, book=self._book)):
             case Done(value):
                 return await self._end(self._answer(value))
-            case Failed():
-                return await self._end(failure_outcome(self._state, _named_failure(progress)))
+            case Failed() as failed:
+                return await self._end(failure_outcome(self._state, _named_failure(failed)))
             case Pending(members):
                 return await self._wait_for(members)
 
     async def _wait_for(self, members: Sequence[Member]) -> Performed | None:
         functions = [member for member in members if _is_function(member.node)]
+        if functions and self._in_passing:
+            return await self._leave()
         if functions:
             await asyncio.gather(*map(self._call, functions))
             await self._recorder.write()
@@ -133,7 +136,14 @@ class FlowInvocation:
             context=state.context_changes(),
         )
 
+    async def _leave(self) -> Performed:
+        """Let a task of the flow's own do this step."""
+        pointers = await self._recorder.release()
+        return Performed("released", "goes on in a task of its own", self._claim, pointers=pointers)
+
     async def _end(self, outcome: Outcome) -> Performed:
+        if self._in_passing:
+            return await self._leave()
         return ended(self._claim, *await self._recorder.end(outcome))
 
 

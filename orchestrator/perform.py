@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+
 from orchestrator.endings import failure_outcome
 from orchestrator.engine import STALE, Engine, Performed
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import LedgerError, OrchestratorError
 from orchestrator.flow_invocation import FlowInvocation
 from orchestrator.invocation import Invocation
-from orchestrator.ledger.base import Claim, NewRun
+from orchestrator.ledger.base import Claim, NewRun, Pointer
 from orchestrator.queued_tool import QueuedTool
 from orchestrator.state import fold
 
@@ -39,6 +42,40 @@ def _invocation_of(engine: Engine, claim: Claim) -> Invocation | FlowInvocation 
         case "flows":
             return FlowInvocation(engine, claim)
     return Invocation(engine, claim)
+
+
+async def start_next_members(engine: Engine, pointers: Sequence[Pointer], *, worker: str) -> list[Pointer]:
+    """Let flows that a member's end has woken start their next members here, without a message of their own.
+
+    What is left to be published. Should this process die meanwhile, the flow's lease lapses and its step is published.
+    """
+    left = []
+    for pointer in pointers:
+        kind, _, name = pointer.task.partition(".")
+        is_ours = kind == "flows" and pointer.step > 1 and pointer.queue is None and name in engine.registry.flows
+        left += await _pass_through(engine, pointer, worker) if is_ours else [pointer]
+    return left
+
+
+async def _pass_through(engine: Engine, pointer: Pointer, worker: str) -> list[Pointer]:
+    message_id = f"in-passing/{uuid.uuid4()}"
+    try:
+        claim = await engine.ledger.claim(pointer.run_id, pointer.step, message_id=message_id, worker=worker)
+        if claim is None or claim.outcome is not None:
+            return []
+        return await _start_members(engine, claim)
+    except LedgerError:
+        return [pointer]
+
+
+async def _start_members(engine: Engine, claim: Claim) -> list[Pointer]:
+    try:
+        performed = await FlowInvocation(engine, claim, in_passing=True).perform()
+    except OrchestratorError as error:
+        if isinstance(error, LedgerError):
+            raise
+        return await engine.ledger.release(claim, claim.size, [])  # its own task says what is wrong
+    return performed.pointers
 
 
 async def _refuse(engine: Engine, claim: Claim, error: OrchestratorError) -> Performed:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from celery import Celery
@@ -20,7 +21,7 @@ from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, LedgerSettings, NewRun
 from orchestrator.ledger.redis import RedisLedger
 from orchestrator.loop import background
-from orchestrator.perform import perform
+from orchestrator.perform import perform, start_next_members
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.run import Run
@@ -122,7 +123,12 @@ class Orchestrator:
         else:
             new = self._first_word(task, message)
             work = perform(self.engine, new.run_id, 1, message_id=message_id, worker=worker, new=new)
-        return wait_for(work)
+        return wait_for(self._perform_and_go_on(work, worker))
+
+    async def _perform_and_go_on(self, work: Awaitable[Performed], worker: str) -> Performed:
+        performed = await work
+        pointers = await start_next_members(self.engine, performed.pointers, worker=worker)
+        return replace(performed, pointers=pointers)
 
     def close(self, claim: Claim) -> None:
         """The outcome is delivered."""
