@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from orchestrator.entries import Outcome
 from orchestrator.hooks import RunHooks
@@ -13,6 +13,24 @@ from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.settings import Settings
 from orchestrator.shutdown import Shutdown
+
+
+class TaskRunner(Protocol):
+    """Sends the user's own Celery tasks, and looks for their results. Blocks: call it in a thread."""
+
+    def start(self, work: Any, value: Any, task_id: str) -> None:
+        """Send a task, or a signature, with a value as its first argument."""
+
+    def find_result(self, task_id: str) -> TaskResult | None:
+        """What the task came to; `None` while it has not ended."""
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a task came to."""
+
+    value: Any
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +43,8 @@ class Engine:
     renewer: Renewer
     shutdown: Shutdown = field(default_factory=Shutdown)
     run_hooks: Sequence[RunHooks] = ()
+    tasks: TaskRunner | None = None
+    """Without Celery, none: flows with ordinary tasks as steps cannot run then."""
 
 
 @dataclass(frozen=True)

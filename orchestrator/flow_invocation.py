@@ -22,6 +22,7 @@ from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.members import MemberMaker
 from orchestrator.recorder import Recorder
 from orchestrator.state import RunState, fold
+from orchestrator.task_step import look_for_result
 
 
 class FlowInvocation:
@@ -82,11 +83,26 @@ class FlowInvocation:
             await asyncio.gather(*map(self._call, functions))
             await self._recorder.write()
             return None
+        if _is_own_task(members, self._at.place):
+            return await self._look_for_task(members[0])
         children = await self._maker.make(members, self._state.context)
         names = ", ".join(dict.fromkeys(member.node.label for member in members))
         waits = {child.parent[1]: child.run_id for child in children if child.parent}
         pointers = await self._recorder.park(Parked(waits=waits), children=children, note=f"results of {names}")
         return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
+
+    async def _look_for_task(self, member: Member) -> Performed | None:
+        if self._in_passing:
+            return await self._leave()
+        found = await look_for_result(self._engine, self._claim, member)
+        if isinstance(found, Parked):
+            note = f"result of task {member.node.label}"
+            return Performed(
+                "parked", f"waits for {note}", self._claim, pointers=await self._recorder.park(found, note=note)
+            )
+        self._recorder.note(found)
+        self._take_in(found)
+        return None
 
     async def _call(self, member: Member) -> None:
         """Call a step's function, and note what came of it: it is not called again."""
@@ -158,8 +174,17 @@ def _scope_of(entries: Sequence[Entry], state: RunState) -> FlowScope:
     return FlowScope(value=value, flow_input=value)
 
 
+def _is_task(node: Node) -> bool:
+    return isinstance(node, Step) and node.work_kind == "task"
+
+
 def _is_function(node: Node) -> bool:
     return isinstance(node, Step) and node.work_kind == "function"
+
+
+def _is_own_task(members: Sequence[Member], place: str) -> bool:
+    """Whether the run is there for one of the user's Celery tasks."""
+    return len(members) == 1 and members[0].at.place == place and _is_task(members[0].node)
 
 
 async def _call_function(step: Step, at: At) -> Any:

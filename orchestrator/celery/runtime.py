@@ -14,6 +14,7 @@ from orchestrator.celery.delivery import message_id_of
 from orchestrator.celery.message import FirstMessage, StepMessage, read_message, write_arguments
 from orchestrator.celery.publish import CeleryPublisher
 from orchestrator.celery.task import InvocationTask
+from orchestrator.celery.task_runner import CeleryTaskRunner
 from orchestrator.celery.tracer import wait_for
 from orchestrator.client import Client
 from orchestrator.engine import Engine, Performed
@@ -95,7 +96,14 @@ class Orchestrator:
             ledger = RedisLedger(
                 self.ledger_url, namespace=self.settings.namespace, settings=ledger_settings(self.settings)
             )
-            self._engine = Engine(ledger, self.registry, self.settings, Renewer(ledger), run_hooks=self._hooks)
+            self._engine = Engine(
+                ledger,
+                self.registry,
+                self.settings,
+                Renewer(ledger),
+                run_hooks=self._hooks,
+                tasks=CeleryTaskRunner(self.app),
+            )
             self._engine_pid = os.getpid()
         return self._engine
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import assert_never
 
+from orchestrator.cli.activity import open_waits
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
 from orchestrator.cli.render import outcome_text
-from orchestrator.cli.tree import CallNode, RunNode, RunTree, open_waits, text_of
+from orchestrator.cli.tree import CallNode, RunNode, RunTree, text_of
 from orchestrator.delta import Delta
 from orchestrator.entries import (
     ChildEnded,
@@ -19,6 +20,7 @@ from orchestrator.entries import (
     Reply,
     RunInput,
     Started,
+    ToolCall,
 )
 from orchestrator.events import Event
 
@@ -37,7 +39,7 @@ def describe_event(event: Event, run: RunNode) -> str:
     match entry:
         case RunInput():
             call = entry.call
-            called = f"called by {call.agent} as {call.tool_name}({format_arguments(call.arguments)})" if call else ""
+            called = f"called by {call.agent} as {_describe_call(call)}" if call else ""
             return called or f"input: {clip(text_of(entry.items))}"
         case Invoked():
             return f"step {entry.step} on {entry.worker}"
@@ -62,6 +64,10 @@ def describe_event(event: Event, run: RunNode) -> str:
             return f"{run.state} after {format_seconds(event.at - run.began_at)}: {clip(outcome_text(run), 160)}"
         case _:
             assert_never(entry)
+
+
+def _describe_call(call: ToolCall) -> str:
+    return f"{call.tool_name}({format_arguments(call.arguments)})" if call.arguments else call.call_id
 
 
 def _describe_turn(run: RunNode) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from rich.tree import Tree
 
+from orchestrator.cli.activity import activity_of
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
 from orchestrator.cli.tree import (
     CallNode,
@@ -13,7 +14,6 @@ from orchestrator.cli.tree import (
     RunNode,
     RunState,
     TurnNode,
-    activity_of,
     text_of,
 )
 
@@ -88,6 +88,8 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
         branch = tree.add(_invocation_line(invocation, now, ids))
         for turn in invocation.turns:
             _add_turn(branch, turn, now, ids)
+        for member in invocation.members:
+            _add_call(branch, member, now, ids)
         if invocation.is_lost:
             branch.add(_line(("! its worker fell silent, another took over", "yellow")))
     activity = activity_of(run)
@@ -100,7 +102,7 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
 
 def _invocation_line(invocation: InvocationNode, now: float, ids: bool) -> Text:
     took = format_seconds((invocation.ended_at or now) - invocation.began_at)
-    kind = "tool " if invocation.task.startswith("tools.") else ""
+    kind = {"tools": "tool ", "flows": "flow "}.get(invocation.task.partition(".")[0], "")
     where = f"  on {invocation.worker}  {took}" + (f"  task {invocation.task_id}" if ids else "")
     return _line((f"step {invocation.step}  ", "dim"), (kind, "dim"), (invocation.name, "bold blue"), (where, "dim"))
 
@@ -112,9 +114,13 @@ def _add_turn(branch: Tree, turn: TurnNode, now: float, ids: bool) -> None:
     if turn.text and turn.calls:
         line.add(_line(("says ", "dim"), clip(turn.text)))
     for call in turn.calls:
-        below = line.add(_call_line(call, now))
-        if call.child is not None:
-            _add_invocations(below, call.child, now, ids)
+        _add_call(line, call, now, ids)
+
+
+def _add_call(branch: Tree, call: CallNode, now: float, ids: bool) -> None:
+    below = branch.add(_call_line(call, now))
+    if call.child is not None:
+        _add_invocations(below, call.child, now, ids)
 
 
 def _call_line(call: CallNode, now: float) -> Text:
@@ -122,7 +128,8 @@ def _call_line(call: CallNode, now: float) -> Text:
     if call.state == "handoff":
         arguments = format_arguments(call.arguments)
         return _line((f"{mark} ", style), "hands over to ", (call.target, "bold"), (f"  {arguments}", "dim"))
-    line = _line((f"{mark} ", style), call.tool, (f"({format_arguments(call.arguments, 50)})", "dim"))
+    arguments = "" if call.is_member else f"({format_arguments(call.arguments, 50)})"
+    line = _line((f"{mark} ", style), call.tool, (arguments, "dim"))
     if call.state == "ignored":
         return line.append("  ignored", style="dim")
     if call.ended_at is None:

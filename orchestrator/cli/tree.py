@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
@@ -31,7 +32,7 @@ _ENDS: dict[str, RunState] = {"answer": "answered", "failure": "failed", "cancel
 
 @dataclass
 class CallNode:
-    """A tool call, a call of another agent, or a handoff."""
+    """A tool call, a call of another agent, a handoff, or a flow's member."""
 
     call_id: str
     tool: str
@@ -44,6 +45,8 @@ class CallNode:
     """Whom a handoff leads to."""
     child: RunNode | None = None
     """The run that serves the call."""
+    is_member: bool = False
+    """Of a flow: nobody has called it with arguments."""
 
 
 @dataclass
@@ -72,6 +75,8 @@ class InvocationNode:
     is_lost: bool = False
     """Whether its worker fell silent, so that another had to take over."""
     turns: list[TurnNode] = field(default_factory=list)
+    members: list[CallNode] = field(default_factory=list)
+    """What a flow has started."""
 
     @property
     def name(self) -> str:
@@ -112,14 +117,6 @@ class RunNode:
                 yield from call.child.walk()
 
 
-@dataclass(frozen=True)
-class Activity:
-    """What a run is doing at this moment."""
-
-    what: str
-    since: float
-
-
 class RunTree:
     """The tree of one submitted run. `apply` its events and those of the runs below it, each run's in order."""
 
@@ -146,7 +143,7 @@ class RunTree:
             case Output():
                 _apply_output(run, entry, at)
             case ChildEnded():
-                _settle(run, entry.call_id, "done" if entry.outcome.kind == "answer" else "failed", at)
+                _apply_child(run, entry, at)
             case HandedOff():
                 _apply_handoff(run, entry, at)
             case Parked():
@@ -162,7 +159,7 @@ class RunTree:
 
     def _apply_parked(self, run: RunNode, entry: Parked, at: float) -> None:
         for call_id, child in entry.waits.items():
-            if call := run.calls.get(call_id):
+            if call := run.calls.get(call_id) or _add_member(run, call_id, at):
                 call.child = self.node(child)
                 call.state = "waiting"
         run.state = "parked"
@@ -175,36 +172,6 @@ def fold_events(run_id: str, events: Iterable[Event]) -> RunNode:
     for event in events:
         tree.apply(event)
     return tree.root
-
-
-def activity_of(run: RunNode) -> Activity | None:
-    """What the run is doing at this moment; `None` once it has ended."""
-    running = [call for call in run.calls.values() if call.state == "running"]
-    match run.state:
-        case "queued":
-            return Activity(f"queued for {_next_agent(run)}", run.changed_at)
-        case "parked":
-            waiting = open_waits(run)
-            return Activity(f"waits for {', '.join(waiting)}" if waiting else "queued to go on", run.changed_at)
-        case "running" if running:
-            return Activity("runs " + ", ".join(call.tool for call in running), running[0].asked_at)
-        case "running":
-            is_tool = run.invocations[-1].task.startswith("tools.")
-            return Activity("runs the tool" if is_tool else "asks the model", run.changed_at)
-        case "answered" | "failed" | "cancelled":
-            return None
-        case _:
-            assert_never(run.state)
-
-
-def open_waits(run: RunNode) -> list[str]:
-    """Names of the called agents and tools that the run waits for."""
-    return [call.tool for call in run.calls.values() if call.state == "waiting"]
-
-
-def _next_agent(run: RunNode) -> str:
-    targets = [call.target for call in run.calls.values() if call.target]
-    return targets[-1] if targets else run.name
 
 
 def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
@@ -241,12 +208,30 @@ def _apply_reply(run: RunNode, entry: Reply, at: float) -> None:
 def _apply_output(run: RunNode, entry: Output, at: float) -> None:
     if entry.usage:
         run.usage += entry.usage
-    call = run.calls.get(entry.call_id)
+    call = run.calls.get(entry.call_id) or _add_member(run, entry.call_id, at)
     if call is None:
         return
     call.output = entry.output
     if call.ended_at is None or entry.failed:
         _settle(run, entry.call_id, "failed" if entry.failed else "done", call.ended_at or at)
+
+
+def _apply_child(run: RunNode, entry: ChildEnded, at: float) -> None:
+    call, outcome = run.calls.get(entry.call_id), entry.outcome
+    _settle(run, entry.call_id, "done" if outcome.kind == "answer" else "failed", at)
+    if call is not None and call.is_member:
+        run.usage += outcome.usage
+        error = (outcome.error or {}).get("message", "")
+        call.output = outcome.output if isinstance(outcome.output, str) else error or json.dumps(outcome.output)
+
+
+def _add_member(run: RunNode, place: str, at: float) -> CallNode | None:
+    """A flow's member, seen for the first time; `None` where the run is no flow's."""
+    if not run.invocations or not run.invocations[-1].task.startswith("flows."):
+        return None
+    call = run.calls[place] = CallNode(place, place, "", at, is_member=True)
+    run.invocations[-1].members.append(call)
+    return call
 
 
 def _apply_handoff(run: RunNode, entry: HandedOff, at: float) -> None:

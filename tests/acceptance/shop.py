@@ -16,10 +16,11 @@ from typing import Annotated, Any
 from celery import Celery
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, RunContext, create_app, function_tool
+from orchestrator import Agent, Flow, RunContext, create_app, function_tool, install
 from orchestrator.loop import background
 from orchestrator.models.rehearsal import Call, Rehearsal, Say, call, say
 from orchestrator.settings import Settings
+from tests.acceptance import shop_flows
 
 
 class Quote(BaseModel):
@@ -38,15 +39,16 @@ class Basket(BaseModel):
 
 @dataclass
 class Shop:
-    """The app, its agents by name, and its ordinary tasks by name."""
+    """The app, and by name its agents, its ordinary tasks and its flows."""
 
     app: Celery
     agents: dict[str, Agent[Any]] = field(default_factory=dict)
     tasks: dict[str, Any] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
-        """`shop.triage` is an agent, `shop.mark` a task."""
-        found = self.agents.get(name) or self.tasks.get(name)
+        """`shop.triage` is an agent, `shop.mark` a task, `shop.sides` a flow."""
+        found = self.agents.get(name) or self.tasks.get(name) or self.flows.get(name)
         if found is None:
             raise AttributeError(name)
         return found
@@ -70,10 +72,17 @@ class Shop:
 
 def build_shop(settings: Settings) -> Shop:
     """The shop's app on the server that the settings name."""
-    agents = {agent.name: agent for agent in [*_helpers(), *_travellers(), *_troublemakers(), *_slow_ones()]}
+    kinds = [_helpers(), _travellers(), _troublemakers(), _slow_ones(), shop_flows.build_agents()]
+    agents = {agent.name: agent for kind in kinds for agent in kind}
+    user = shop_flows.build_user_of_flows()
+    agents[user.name] = user
     app = create_app("shop", agents=agents.values(), settings=settings)
+    for agent in list(app.orchestrator.registry.agents.values()):
+        agents.setdefault(agent.name, agent)
     tasks = _add_tasks(app)
-    return Shop(app, agents, tasks)
+    flows = shop_flows.build_flows(agents, tasks)
+    install(app, flows=flows.values())
+    return Shop(app, agents, tasks, flows)
 
 
 # ---- agents whose run touches other tasks -------------------------------------------------------
@@ -248,7 +257,11 @@ def _add_tasks(app: Celery) -> dict[str, Any]:
     def note_error(request: Any, error: Any, traceback: Any, key: str) -> None:
         record(key, f"{type(error).__name__}: {error}")
 
-    tasks = {"mark": mark, "gather": gather, "order": order, "note": note, "note_error": note_error}
+    @app.task(name="shop.fail", shared=False)
+    def fail(value: Any) -> None:
+        raise LookupError(f"nothing under {value}")
+
+    tasks = {"mark": mark, "fail": fail, "gather": gather, "order": order, "note": note, "note_error": note_error}
     return tasks
 
 

@@ -1,0 +1,106 @@
+"""The shop's flows, one for each combinator and for what can go wrong in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from orchestrator import Agent, Flow, at_least, each, gate, parallel, refine, route, sequence, step, vote
+from orchestrator.models.rehearsal import call, say
+
+MANY = 1000
+
+
+class Parts(BaseModel):
+    """A structured list."""
+
+    parts: list[str]
+
+
+class Grade(BaseModel):
+    """A typed verdict."""
+
+    passed: bool
+    points: int
+
+
+def build_agents() -> list[Agent[Any]]:
+    """Agents that only flows use."""
+    return [
+        Agent("splitter", output_type=Parts, rehearsal=lambda r: say(Parts(parts=r.user_text.split()))),
+        Agent("adder", rehearsal=lambda r: say(r.user_text + "+")),
+        Agent("grader", output_type=Grade, rehearsal=lambda r: say(_grade(r.user_text))),
+        Agent("chooser", rehearsal=lambda r: say(r.user_text.split()[0])),
+    ]
+
+
+def _grade(text: str) -> Grade:
+    return Grade(passed=text.count("+") >= 3, points=text.count("+"))
+
+
+def build_flows(agents: Mapping[str, Agent[Any]], tasks: Mapping[str, Any]) -> dict[str, Flow]:
+    """The flows by name."""
+    flows = [*_plain(agents), *_troubled(agents), *_in_company(agents, tasks)]
+    return {flow.name: flow for flow in flows}
+
+
+def _plain(agents: Mapping[str, Agent[Any]]) -> list[Flow]:
+    echo, expert, adder = agents["echo"], agents["expert"], agents["adder"]
+    return [
+        Flow(
+            "steps",
+            sequence(expert, gate(lambda text: "stop" not in text), step(echo, prompt="{input} of {flow_input}")),
+        ),
+        Flow("sides", parallel(expert, sequence(expert, agents["triage"]), then=echo)),
+        Flow("items", each(agents["splitter"], expert, then=echo)),
+        Flow("routed", route(agents["chooser"], {"loud": expert, "quiet": echo})),
+        Flow("refined", refine(adder, agents["grader"], passes=_passed, revise="{draft}")),
+        Flow("hopeless", refine(echo, agents["grader"], passes=_passed, score=_points, max_rounds=3, revise="{draft}")),
+        Flow("voted", vote(expert, 3, judge=echo)),
+        Flow("wide", parallel(*[echo] * MANY, then=lambda results: len(results))),
+    ]
+
+
+def _passed(grade: Grade) -> bool:
+    return grade.passed
+
+
+def _points(grade: Grade) -> int:
+    return grade.points
+
+
+def _troubled(agents: Mapping[str, Agent[Any]]) -> list[Flow]:
+    echo, breaker, waiter = agents["echo"], agents["breaker"], agents["waiter"]
+    journey = sequence(agents["expert"], parallel(waiter, sequence(echo, waiter)), lambda waits: len(waits))
+    nested = parallel(parallel(echo, breaker), echo, on_failure="keep")
+    return [
+        Flow("broken", sequence(echo, breaker, echo)),
+        Flow("nested", nested),
+        Flow("nested_failing", parallel(parallel(echo, sequence(breaker, echo)), echo)),
+        Flow("enough", parallel(echo, breaker, echo, on_failure=at_least(2))),
+        Flow("journey", journey),
+        Flow("patient", parallel(sequence(echo, waiter), sequence(waiter, echo), agents["asker"])),
+    ]
+
+
+def _in_company(agents: Mapping[str, Agent[Any]], tasks: Mapping[str, Any]) -> list[Flow]:
+    """Flows beside ordinary tasks, other flows and agents that have them as tools."""
+    echo, expert = agents["echo"], agents["expert"]
+    inner = Flow("inner", parallel(expert, echo))
+    return [
+        inner,
+        Flow("mixed", sequence(echo, tasks["mark"], parallel(tasks["mark"].s(tag="left"), expert), inner)),
+        Flow("task_fails", sequence(echo, tasks["fail"])),
+    ]
+
+
+def build_user_of_flows() -> Agent[Any]:
+    """An agent that has a flow as a tool."""
+    flow = Flow("twice", parallel("echo", "expert"))
+    return Agent(
+        "flow_user",
+        tools=[flow.as_tool("ask_twice", "Asks twice.")],
+        rehearsal=lambda r: say(r.outputs["ask_twice"]) if r.outputs else call("ask_twice", input=r.user_text),
+    )

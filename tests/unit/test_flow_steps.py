@@ -1,0 +1,177 @@
+"""How a flow's run moves: in its own task, in passing at a member's end, and while an ordinary task works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator import Agent, Flow, UserError, parallel, run_inline, sequence
+from orchestrator.cli.follow import read_events
+from orchestrator.cli.tree import RunNode, fold_events
+from orchestrator.engine import Engine, TaskResult
+from orchestrator.errors import RunFailed
+from orchestrator.ledger.memory import MemoryLedger
+from orchestrator.perform import perform, start_next_members
+from orchestrator.registry import Registry
+from orchestrator.renewer import Renewer
+from orchestrator.settings import Settings
+from orchestrator.submission import new_run
+from orchestrator.testing import ScriptedModel
+
+
+def agent(name: str, *replies: str) -> Agent[Any]:
+    return Agent(name, model=ScriptedModel(list(replies)))
+
+
+class Process:
+    """One worker on a ledger in memory, whose messages the test hands over itself."""
+
+    def __init__(self, flow: Flow, tasks: Any = None) -> None:
+        self.ledger = MemoryLedger()
+        registry = Registry()
+        registry.add([flow])
+        self.engine = Engine(self.ledger, registry, Settings(), Renewer(self.ledger), tasks=tasks)
+
+    async def submit(self, flow: Flow, text: str) -> Any:
+        return await self.ledger.start(new_run(flow, text, run_id="run", settings=self.engine.settings))
+
+    async def perform(self, pointer: Any) -> Any:
+        """One message, as a worker's task performs it."""
+        performed = await perform(
+            self.engine, pointer.run_id, pointer.step, message_id=f"{pointer.run_id}.{pointer.step}", worker="w"
+        )
+        return performed, await start_next_members(self.engine, performed.pointers, worker="w")
+
+    async def tree(self) -> RunNode:
+        return fold_events("run", await read_events(self.ledger, "run"))
+
+
+async def test_the_next_member_starts_at_the_end_of_the_last_one() -> None:
+    flow = Flow("f", sequence(agent("a", "1"), agent("b", "2")))
+    process = Process(flow)
+    _, (first,) = await process.perform(await process.submit(flow, "x"))
+
+    _, following = await process.perform(first)
+
+    assert [pointer.task for pointer in following] == ["agents.b"]
+    assert (await process.ledger.summary("run")).status == "parked"  # type: ignore[union-attr]
+
+
+async def test_a_result_is_left_to_a_task_of_the_flows_own() -> None:
+    flow = Flow("f", sequence(agent("a", "1")))
+    process = Process(flow)
+    _, (first,) = await process.perform(await process.submit(flow, "x"))
+
+    _, (last,) = await process.perform(first)
+    performed, _ = await process.perform(last)
+
+    assert (last.task, last.step) == ("flows.f", 2)
+    assert performed.outcome.output == "1"
+
+
+@pytest.mark.parametrize("following", [str.upper, lambda text: 1 / 0])
+async def test_functions_run_in_a_task_of_the_flows_own(following: Any) -> None:
+    flow = Flow("f", sequence(agent("a", "one"), following))
+    process = Process(flow)
+    _, (first,) = await process.perform(await process.submit(flow, "x"))
+
+    _, (last,) = await process.perform(first)
+
+    assert last.task == "flows.f"
+    assert (await process.ledger.summary("run")).status == "queued"  # type: ignore[union-attr]
+
+
+async def test_a_flow_that_is_cancelled_in_between_ends_in_a_task_of_its_own() -> None:
+    flow = Flow("f", sequence(agent("a", "1"), agent("b", "2")))
+    process = Process(flow)
+    _, (first,) = await process.perform(await process.submit(flow, "x"))
+    performed = await perform(process.engine, first.run_id, 1, message_id="m", worker="w")
+    await process.ledger.cancel("run")
+
+    (last,) = await start_next_members(process.engine, performed.pointers, worker="w")
+
+    assert last.task == "flows.f"
+    assert (await process.perform(last))[0].outcome.kind == "cancelled"
+
+
+async def test_the_tree_shows_members_with_their_places() -> None:
+    flow = Flow("f", parallel(agent("a", "1"), sequence(agent("b", "2"), str.upper, name="inner")))
+    process = Process(flow)
+    waiting = [await process.submit(flow, "x")]
+    while waiting:
+        waiting += (await process.perform(waiting.pop()))[1]
+
+    root = await process.tree()
+
+    assert [(call.tool, call.state, call.output) for call in root.calls.values()] == [
+        ("1.a", "done", "1"),
+        ("2.inner", "done", "2"),
+    ]
+    inner = root.calls["2.inner"].child
+    assert inner is not None
+    found = {call.tool: call.state for call in inner.calls.values()}
+    assert found == {"2.inner/1.b": "done", "2.inner/2.upper": "done"}
+
+
+# ---- ordinary tasks -----------------------------------------------------------------------------
+
+
+class Signature(dict[str, Any]):
+    """Looks as Celery's does."""
+
+    def apply_async(self) -> None:
+        raise AssertionError("a step is sent by the task runner")
+
+
+class Tasks:
+    """A runner whose tasks end when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any, str]] = []
+        self.result: TaskResult | None = None
+
+    def start(self, work: Any, value: Any, task_id: str) -> None:
+        self.sent.append((work["task"], value, task_id))
+
+    def find_result(self, task_id: str) -> TaskResult | None:
+        return self.result
+
+
+async def test_an_ordinary_task_is_sent_once_and_looked_for_until_it_has_ended() -> None:
+    flow, tasks = Flow("f", Signature(task="shop.mark")), Tasks()
+    process = Process(flow, tasks)
+
+    performed, _ = await process.perform(await process.submit(flow, "x"))
+    assert performed.note == "waits for result of task shop.mark"
+    tasks.result = TaskResult({"marked": True})
+    (woken,) = [await _wake(process)]
+    performed, _ = await process.perform(woken)
+
+    assert tasks.sent == [("shop.mark", "x", "run.task")]
+    assert performed.outcome.output == {"marked": True}
+
+
+async def test_an_ordinary_task_that_fails_fails_its_step() -> None:
+    flow, tasks = Flow("f", Signature(task="shop.mark")), Tasks()
+    tasks.result = TaskResult(None, LookupError("nothing there"))
+    process = Process(flow, tasks)
+
+    performed, _ = await process.perform(await process.submit(flow, "x"))
+
+    assert performed.outcome.error["message"] == "LookupError: nothing there"
+
+
+def test_an_ordinary_task_needs_workers() -> None:
+    with pytest.raises(RunFailed, match=r"Step `shop.mark` is a Celery task: run the flow on workers"):
+        run_inline(Flow("f", Signature(task="shop.mark")), "x")
+    with pytest.raises(UserError, match=r"Step `shop.mark` is a Celery task"):
+        run_inline(Flow("f", sequence(Signature(task="shop.mark"))), "x")
+
+
+async def _wake(process: Process) -> Any:
+    """The pointer of the run when its timer has passed."""
+    run = process.ledger._runs.find("run")
+    assert run is not None
+    run.deadline = 1.0
+    return (await process.ledger.reconcile(1))[0]
