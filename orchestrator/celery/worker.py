@@ -91,10 +91,13 @@ class Keeper:
         ]
         await self._orchestrator.ledger.announce(records, expire_seconds=3 * ANNOUNCE_SECONDS)
 
-    def _queue_of(self, task: str) -> str | None:
+    def _queue_of(self, task: str) -> str:
+        """Where this app sends the task: producers that only know its name may have another default queue."""
         kind, _, name = task.partition(".")
         registry = self._orchestrator.registry
-        return registry.tool(name).queue if kind == "tools" else (registry.flows | registry.agents)[name].queue
+        declared = registry.tool(name).queue if kind == "tools" else (registry.flows | registry.agents)[name].queue
+        routed = self._orchestrator.app.amqp.router.route({}, task).get("queue")
+        return declared or str(getattr(routed, "name", routed))
 
 
 def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import Orchestrator, Settings, create_app
+from orchestrator.loop import background
 from tests.support.stack import REPOSITORY, Stack
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
@@ -62,7 +63,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def producer(stack: Stack) -> Iterator[Orchestrator]:
     """A producer that has none of the jobs, and submits them by name."""
-    app = create_app("producer", settings=Settings(redis_url=stack.url), task_default_queue="agents")
+    app = create_app("producer", settings=Settings(redis_url=stack.url))
     yield app.orchestrator
     gc.collect()  # results unsubscribe when they are collected, which takes the server
     app.close()
@@ -83,6 +84,13 @@ def test_job_answers(producer: Orchestrator, command: str) -> None:
 
     shown = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
     assert EXPECTED[name] in shown
+
+
+def test_workers_say_from_which_queue_they_take_what_they_have(producer: Orchestrator) -> None:
+    records = {record.task: record.queue for record in background.run(producer.ledger.loaded())}
+
+    assert records.pop("tools.return_label") == "cpu"
+    assert set(records.values()) == {"agents"}
 
 
 def test_every_expectation_is_of_a_command() -> None:
