@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from orchestrator.celery.checks import find_risky_settings
 from orchestrator.cli.apps import LoadedApp
 from orchestrator.cli.console import mask_url
 from orchestrator.cli.ports import answers_http
@@ -81,6 +82,16 @@ def check_reach(session: Session) -> Iterator[Check]:
         yield Check("ledger", "problem", error.message, "Start one: orchestrator up. Or set ORCHESTRATOR_REDIS_URL.")
     yield _check_broker(loaded)
     yield _check_flower(session)
+
+
+def check_risks(loaded: LoadedApp) -> Iterator[Check]:
+    """What a worker would warn of, or not start with."""
+    orchestrator = loaded.orchestrator
+    risks = [*find_risky_settings(loaded.app.conf, orchestrator.settings)]
+    risks += background.run(orchestrator.ledger.risks())
+    for risk in risks:
+        is_refused = risk.is_refused and not orchestrator.settings.accept_risks
+        yield Check("risk", "problem" if is_refused else "note", risk.text, risk.remedy)
 
 
 def check_workers(loaded: LoadedApp, consumed: dict[str, list[str]], rows: list[AgentRow]) -> Iterator[Check]:

@@ -1,9 +1,10 @@
-"""`doctor`: what is configured, what is reachable, which agents each worker has loaded, and what to do about it."""
+"""`doctor`: what is configured, reachable, loaded and stuck, or where one run is, and what to do about it."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -13,6 +14,7 @@ from orchestrator.cli.checks import (
     Check,
     agent_rows,
     check_reach,
+    check_risks,
     check_setup,
     check_workers,
     consumed_queues,
@@ -21,16 +23,27 @@ from orchestrator.cli.checks import (
 from orchestrator.cli.commands_runs import JsonOption
 from orchestrator.cli.console import console, plain_table, print_json, print_table, say
 from orchestrator.cli.exits import FAILED
+from orchestrator.cli.explain import explain_run
+from orchestrator.cli.inspect_runs import inspect_run, inspect_runs
 from orchestrator.cli.session import Session
+from orchestrator.cli.stuck import Scene, find_stuck
+from orchestrator.errors import RunNotFound
+from orchestrator.loop import background
 
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "problem": ("✗", "bold red")}
 
 
-def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Look at everything that runs need, and say what to do where something is missing.
+def doctor(
+    context: typer.Context,
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Explain this run alone.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at everything that runs need, or at one run, and say what to do where something is missing or stuck.
 
-    Exits with 0 only if all that is needed is there.
+    Exits with 0 only if all is in order.
     """
+    if run_id is not None:
+        _explain(context.obj, run_id, as_json)
     checks, rows = _examine(context.obj)
     has_app = checks[0].state != "problem"
     settings = describe_settings(context.obj.loaded.orchestrator.settings) if has_app else {}
@@ -50,9 +63,37 @@ def _examine(session: Session) -> tuple[list[Check], list[AgentRow]]:
     checks += reach
     if any(check.state == "problem" for check in reach):
         return checks, []
+    checks += check_risks(session.loaded)
     rows = agent_rows(session.loaded)
-    checks += check_workers(session.loaded, consumed_queues(session.loaded, rows), rows)
+    consumed = consumed_queues(session.loaded, rows)
+    checks += check_workers(session.loaded, consumed, rows)
+    runs = background.run(inspect_runs(session.loaded.orchestrator.ledger))
+    checks += find_stuck(runs, _scene(session, consumed, rows))
     return checks, rows
+
+
+def _explain(session: Session, run_id: str, as_json: bool) -> None:
+    found = background.run(inspect_run(session.connect().ledger, run_id))
+    if found is None:
+        raise RunNotFound(f"There is no run {run_id!r}: never submitted here, or past its retention.", run_id=run_id)
+    rows = agent_rows(session.loaded)
+    scene = _scene(session, consumed_queues(session.loaded, rows), rows)
+    checks = list(explain_run(*found, scene))
+    is_fine = all(check.state != "problem" for check in checks)
+    if as_json:
+        print_json({"ok": is_fine, "run_id": run_id, "checks": [asdict(check) for check in checks]})
+    else:
+        _print_checks(checks)
+    raise typer.Exit(0 if is_fine else FAILED)
+
+
+def _scene(session: Session, consumed: dict[str, list[str]], rows: list[AgentRow]) -> Scene:
+    return Scene(
+        now=time.time(),
+        loaded={row.task: row.workers for row in rows},
+        taken={queue for queues in consumed.values() for queue in queues},
+        default_queue=session.loaded.app.conf.task_default_queue,
+    )
 
 
 def _as_json(is_fine: bool, settings: dict[str, str], checks: list[Check], rows: list[AgentRow]) -> dict[str, Any]:
@@ -74,11 +115,7 @@ def _print(is_fine: bool, settings: dict[str, str], checks: list[Check], rows: l
         print_table(table)
         say()
     say("Checks", style="bold")
-    for check in checks:
-        mark, style = _MARKS[check.state]
-        console().print(Text.assemble((f"{mark} ", style), (f"{check.name:<8} ", "bold"), check.text), soft_wrap=True)
-        if check.remedy:
-            say(f"           → {check.remedy}", style="yellow")
+    _print_checks(checks)
     if rows:
         say()
         table = plain_table("TASK", "QUEUE", "LOADED BY")
@@ -86,4 +123,12 @@ def _print(is_fine: bool, settings: dict[str, str], checks: list[Check], rows: l
             table.add_row(Text(row.task), row.queue, Text(", ".join(row.workers) or "nobody"))
         print_table(table)
     say()
-    say("All that runs need is there." if is_fine else "Something is missing: see the arrows.", style="bold")
+    say("All that runs need is there." if is_fine else "Something is missing or stuck: see the arrows.", style="bold")
+
+
+def _print_checks(checks: list[Check]) -> None:
+    for check in checks:
+        mark, style = _MARKS[check.state]
+        console().print(Text.assemble((f"{mark} ", style), (f"{check.name:<8} ", "bold"), check.text), soft_wrap=True)
+        if check.remedy:
+            say(f"           → {check.remedy}", style="yellow")

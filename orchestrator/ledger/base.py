@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from orchestrator.entries import Entry, EntryBase, Outcome
 from orchestrator.errors import MessageError
+from orchestrator.ledger.inspection import Inspection
 from orchestrator.ledger.live import START, LiveLedger, Notice, Position
-from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 Status = Literal["queued", "running", "parked", "done"]
@@ -142,7 +142,7 @@ class AgentRecord:
 Renewal = Literal["held", "cancel", "fenced"]
 
 
-class Ledger(LiveLedger):
+class Ledger(LiveLedger, Inspection):
     """Where runs live. One instance serves one event loop."""
 
     settings: LedgerSettings
@@ -268,26 +268,6 @@ class Ledger(LiveLedger):
     @abstractmethod
     async def entries(self, run_id: str, after: Position = START) -> list[tuple[Position, Entry]]:
         """The log after a position."""
-
-    @abstractmethod
-    async def recent(self, limit: int) -> list[RunSummary]:
-        """The latest submitted runs that nobody called as a tool, newest first."""
-
-    @abstractmethod
-    async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
-        """A worker's word that it has loaded these tasks, good for `expire_seconds`."""
-
-    @abstractmethod
-    async def loaded(self) -> list[AgentRecord]:
-        """What live workers have loaded, and, with an old `seen_at`, what the latest dead ones had."""
-
-    @abstractmethod
-    async def ping(self) -> None:
-        """Raise `LedgerUnavailable` unless the server answers."""
-
-    @abstractmethod
-    async def risks(self) -> list[Risk]:
-        """What could lose runs, as far as the server tells about itself."""
 
     @abstractmethod
     async def close_connections(self) -> None:

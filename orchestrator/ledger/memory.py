@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from orchestrator.entries import EntryBase, Invoked, Outcome
 from orchestrator.ledger import entry_rules, refusals
 from orchestrator.ledger.base import (
-    AgentRecord,
     CancelledMeanwhile,
     Claim,
     Ledger,
@@ -18,22 +17,22 @@ from orchestrator.ledger.base import (
     Renewal,
     RunSummary,
 )
-from orchestrator.ledger.directory import Announcement, select_records
 from orchestrator.ledger.entry_rules import Writing, read_entries
 from orchestrator.ledger.live import Notice
+from orchestrator.ledger.memory_inspection import MemoryInspection
 from orchestrator.ledger.memory_live import MemoryLive
 from orchestrator.ledger.memory_runs import MemoryRun, MemoryRuns, pointers_to, with_usage
-from orchestrator.risks import Risk
 from orchestrator.usage import Usage
 
 
-class MemoryLedger(MemoryLive, Ledger):
+class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
     """Behaves as the ledger in Redis does, as long as the process lives."""
 
     def __init__(self, settings: LedgerSettings | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings or LedgerSettings()
-        super().__init__(MemoryRuns(self.settings, clock), clock)
-        self._announced: dict[tuple[str, str], Announcement] = {}
+        runs = MemoryRuns(self.settings, clock)
+        MemoryLive.__init__(self, runs, clock)
+        MemoryInspection.__init__(self, runs, clock)
 
     # ---- scripts ----------------------------------------------------------------------------
 
@@ -209,21 +208,6 @@ class MemoryLedger(MemoryLive, Ledger):
     async def summary(self, run_id: str) -> RunSummary | None:
         run = self._runs.find(run_id)
         return run.summary() if run else None
-
-    async def recent(self, limit: int) -> list[RunSummary]:
-        return [run.summary() for run in self._runs.root_runs()[:limit]]
-
-    async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
-        self._announced |= {(record.task, record.worker): (record, expire_seconds) for record in records}
-
-    async def loaded(self) -> list[AgentRecord]:
-        return select_records(self._announced.values(), self._clock())
-
-    async def risks(self) -> list[Risk]:
-        return []
-
-    async def ping(self) -> None:
-        """Memory is always there."""
 
     async def close_connections(self) -> None:
         """There are none."""

@@ -121,6 +121,11 @@ class MemoryRuns:
         late = [(run.deadline, run.run_id) for run in self._runs.values() if run.deadline and run.deadline <= now]
         return [self._runs[run_id] for _, run_id in heapq.nsmallest(limit, late)]
 
+    def deadlines(self) -> list[tuple[str, float]]:
+        """Runs that have a deadline, the earliest first."""
+        found = [(run.deadline, run.run_id) for run in self._runs.values() if run.deadline]
+        return [(run_id, deadline) for deadline, run_id in sorted(found)]
+
     def root_runs(self) -> list[MemoryRun]:
         """Runs without a parent, the newest first."""
         found = [run for run in map(self.find, list(self._runs)) if run and run.parent is None]

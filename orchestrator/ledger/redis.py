@@ -183,6 +183,14 @@ class RedisLedger(RedisLive, Ledger):
             await self._connection.command("ZREM", self._keys.runs, *gone)
         return summaries
 
+    async def deadlines(self, limit: int) -> list[tuple[str, float]]:
+        rows = await self._connection.command("ZRANGE", self._keys.due, 0, limit - 1, "WITHSCORES")
+        return [(run_id, float(deadline) / 1000) for run_id, deadline in rows]
+
+    async def deadline(self, run_id: str) -> float | None:
+        score = await self._connection.command("ZSCORE", self._keys.due, run_id)
+        return None if score is None else float(score) / 1000
+
     async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
         pairs: list[str | float] = []
         for record in records:

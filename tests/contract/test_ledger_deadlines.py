@@ -272,3 +272,19 @@ async def test_the_directory_knows_live_workers_and_the_latest_dead_ones(ledger:
 
 async def test_ping_answers(ledger: Ledger) -> None:
     await ledger.ping()
+
+
+async def test_deadlines_are_those_of_runs_that_a_worker_moves_on(ledger: Ledger) -> None:
+    await start_and_claim(ledger, "running")
+    await ledger.start(new_run("queued"))
+    parked = await start_and_claim(ledger, "parked")
+    await park(ledger, parked, "c1")
+
+    found = await ledger.deadlines(10)
+
+    assert [run_id for run_id, _ in found] == ["queued", child_id("parked", "c1"), "running"]
+    assert [at for _, at in found] == pytest.approx([time.time() + 5, time.time() + 5, time.time() + 30], abs=3)
+    assert await ledger.deadlines(1) == found[:1]
+    assert await ledger.deadline("running") == found[2][1]
+    assert await ledger.deadline("parked") is None
+    assert await ledger.deadline("unknown") is None
