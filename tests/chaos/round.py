@@ -69,8 +69,8 @@ class Round:
         self._stack = Stack(folder, app=APP, environment=environment)
         self._chaos = Chaos(self._stack, scale.plan, scale.seed, self._start_worker, self._last_promise_at)
         self._items = make_items(scale.runs)
-        self._submitted: dict[str, float] = {}
-        """Items, by the time at which their submit was acknowledged."""
+        self._submitted: dict[str, tuple[float, float]] = {}
+        """Items, with the times at which their submit began and was acknowledged."""
         self._vanished: list[str] = []
 
     def run(self) -> Seen:
@@ -131,13 +131,14 @@ class Round:
 
     def _submit(self, item: Item) -> None:
         """As a producer does that must be sure: again, under the same ids, until it is acknowledged."""
+        began_at = time.time()
         while True:
             try:
                 item.submit(self._app)
             except Exception:
                 time.sleep(0.2)
             else:
-                self._submitted[item.subject] = time.time()
+                self._submitted[item.subject] = began_at, time.time()
                 return
 
     def _drop_ended(self, open_items: dict[str, Item]) -> None:
@@ -155,8 +156,9 @@ class Round:
         """Whether a crash of the server may have lost the item. Of a run the ledger tells, of a canvas nobody does."""
         if item.run_ids == [item.subject]:
             return statuses[item.subject] is None
-        at = self._submitted[item.subject]
-        return any(fault.at - LOST_SECONDS <= at <= fault.until for fault in self._chaos.faults if fault.loses_data)
+        began_at, ended_at = self._submitted[item.subject]
+        losses = (fault for fault in self._chaos.faults if fault.loses_data)
+        return any(loss.at - LOST_SECONDS <= ended_at and began_at <= loss.until for loss in losses)
 
     def _close_producer(self) -> None:
         background.run(self._app.orchestrator.ledger.close_connections())  # type: ignore[attr-defined]
