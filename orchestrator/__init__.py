@@ -26,6 +26,7 @@ from orchestrator.errors import (
     LedgerError,
     LedgerFull,
     LedgerUnavailable,
+    LimitCannotBeMet,
     MaxTurnsExceeded,
     MessageError,
     ModelBehaviorError,
@@ -53,6 +54,7 @@ from orchestrator.handoff import Handoff, HandoffInputData, handoff
 from orchestrator.hooks import AgentHooks, RunHooks
 from orchestrator.hosted_tool import HostedTool, code_interpreter, file_search, web_search
 from orchestrator.inline import arun_inline, run_inline
+from orchestrator.limits import Caps, Limit
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Model
 from orchestrator.output_schema import AgentOutputSchema
@@ -69,6 +71,7 @@ __all__ = [
     "AgentNotLoaded",
     "AgentOutputSchema",
     "AgentTool",
+    "Caps",
     "Client",
     "ContextNotSerializable",
     "CursorExpired",
@@ -87,6 +90,8 @@ __all__ = [
     "LedgerError",
     "LedgerFull",
     "LedgerUnavailable",
+    "Limit",
+    "LimitCannotBeMet",
     "MaxTurnsExceeded",
     "MessageError",
     "Model",

@@ -27,10 +27,11 @@ async def new_child(
         own = options.model_copy(update={"max_turns": tool.max_turns, "expires_at": None})
         entry = RunInput(agent=tool.agent.name, items=items, context=context, options=own, call=served)
         task, queue, priority = tool.agent.task_name, tool.agent.queue, tool.agent.priority
+        priority = options.priority if priority is None else priority
         note = describe_input(items)
     else:
         entry = RunInput(agent=tool.name, items=[], context=context, options=options, call=served)
-        task, queue, priority = f"tools.{tool.name}", tool.queue, None
+        task, queue, priority = f"tools.{tool.name}", tool.queue, options.priority
         note = clip(call["arguments"])
     return NewRun(
         run_id=child_id(claim.run_id, call["call_id"]),
@@ -53,9 +54,8 @@ def child_continuation(claim: Claim) -> Mapping[str, Any]:
 
 def digest_of(task: str, entry: EntryBase) -> str:
     """What makes two submits of one run id the same submit."""
-    fields = entry.model_dump(mode="json")
-    if fields.get("scope") is None:
-        fields.pop("scope", None)  # as it was before there were flows: older processes must find the same digest
+    # Without defaults: a field that a later version adds must not turn the runs of older processes into others.
+    fields = entry.model_dump(mode="json", exclude_defaults=True)
     body = json.dumps(fields, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(f"{task}\n{body}".encode()).hexdigest()
 

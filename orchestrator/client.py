@@ -88,6 +88,7 @@ class Client:
         max_turns: Any = ...,
         queue: str | None = None,
         priority: int | None = None,
+        tenant: str | None = None,
         expires: float | datetime | None = None,
         run_options: RunOptions | Mapping[str, Any] | None = None,
     ) -> NewRun:
@@ -103,6 +104,7 @@ class Client:
             expires=expires,
             queue=queue or (record.queue if record else None),
             priority=priority,
+            tenant=tenant,
             task=record.task if record else None,
         )
 

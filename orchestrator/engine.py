@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from orchestrator.entries import Outcome
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, Pointer
+from orchestrator.limiter import Limiter
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.settings import Settings
@@ -42,6 +43,8 @@ class Engine:
     settings: Settings
     renewer: Renewer
     shutdown: Shutdown = field(default_factory=Shutdown)
+    limiter: Limiter | None = None
+    """`None`: the fleet has no limits."""
     run_hooks: Sequence[RunHooks] = ()
     tasks: TaskRunner | None = None
     """Without Celery, none: flows with ordinary tasks as steps cannot run then."""

@@ -41,6 +41,10 @@ class RunOptions(BaseModel):
     """Publish replies as they are written even while nobody reads: whoever comes within minutes finds them."""
     expires_at: float | None = None
     """Unix time by which a worker must have begun."""
+    tenant: str = Field(default="", max_length=200)
+    """On whose behalf: tenants share limits and queues fairly. Called agents and tools work for the same one."""
+    priority: int | None = Field(default=None, ge=0, le=255)
+    """0 comes first, 9 last: in the broker's queues, and among the tenant's own runs that wait for a limit."""
 
 
 class EntryBase(BaseModel):
@@ -167,6 +171,8 @@ class Parked(EntryBase):
     """Unix time at which the run goes on, if it waits for that."""
     error: dict[str, Any] | None = None
     """`errors.describe_error` of the model call that failed."""
+    limit: str | None = None
+    """The limit of the fleet that has no room for a model call yet; `until` is then the latest time."""
     context: ContextPatch | None = None
 
 

@@ -18,6 +18,7 @@ OrchestratorError
 │   ├── ModelCallError
 │   │   ├── ModelUnavailable     429, 5xx, timeout, broken connection: submit again later
 │   │   └── ModelRequestRejected 400, 401, 403, 404 …: fix the key, the model's name or the request
+│   ├── LimitCannotBeMet         one call is larger than what the model's limit allows in a minute
 │   ├── RunPoisoned              the invocation kept killing its worker
 │   ├── FlowError                a flow's own rules: no branch, too few results, rounds run out
 │   ├── RunExpired               no worker had begun it by the time given as `expires`
@@ -120,6 +121,10 @@ class ModelUnavailable(ModelCallError):
 
 class ModelRequestRejected(ModelCallError):
     """The model's server refuses the request. Trying again will not help."""
+
+
+class LimitCannotBeMet(RunFailed):
+    """A model call needs more tokens than its limit has in a whole minute. It was not made."""
 
 
 class RunPoisoned(RunFailed):

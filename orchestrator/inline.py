@@ -14,7 +14,9 @@ from orchestrator.entries import RunOptions
 from orchestrator.errors import restore_failure
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import LedgerSettings, Pointer
+from orchestrator.ledger.limits_memory import MemoryLimitStore
 from orchestrator.ledger.memory import MemoryLedger
+from orchestrator.limiter import Limiter
 from orchestrator.loop import background
 from orchestrator.perform import perform
 from orchestrator.registry import Registry
@@ -48,7 +50,8 @@ async def arun_inline(
     registry = Registry()
     registry.add([agent])
     ledger = MemoryLedger(LedgerSettings())
-    engine = Engine(ledger, registry, settings, Renewer(ledger), run_hooks=hooks)
+    limiter = Limiter(MemoryLimitStore(), settings.limits, ledger.hasten) if settings.limits else None
+    engine = Engine(ledger, registry, settings, Renewer(ledger), run_hooks=hooks, limiter=limiter)
     run_id = str(uuid.uuid4())
     new = new_run(
         agent, input, run_id=run_id, settings=settings, context=context, max_turns=max_turns, run_options=run_options
@@ -67,6 +70,8 @@ async def _drive(engine: Engine, run_id: str, pointers: Sequence[Pointer]) -> No
         queued = [pointer for task in finished for pointer in task.result().pointers]
         while not going and not queued and await _is_parked(engine, run_id):
             await asyncio.sleep(POLL_SECONDS)
+            if engine.limiter is not None:
+                await engine.limiter.look_around()
             queued = await engine.ledger.reconcile(1)
         going |= {asyncio.ensure_future(_perform(engine, pointer)) for pointer in queued}
 

@@ -6,8 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.limits import Limit, check_limits
 
 ModelApi = Literal["responses", "chat", "schema-union", "rehearsal"]
 
@@ -47,8 +49,16 @@ class Settings(BaseSettings):
     model_timeout_seconds: float = Field(default=600.0, gt=0)
     model_max_retries: int = Field(default=2, ge=0)
     """How often a call that failed for a passing reason (429, 5xx, timeout, lost connection) is made again."""
+    limits: tuple[Limit, ...] = ()
+    """What the whole fleet may ask of models, as a JSON list. The first whose pattern matches counts."""
     rehearsal_latency_seconds: float = Field(default=0.3, ge=0)
     """How long the rehearsal model pretends to think."""
+
+    @field_validator("limits")
+    @classmethod
+    def _check_limits(cls, limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+        check_limits(limits)
+        return limits
 
 
 @lru_cache(maxsize=1)

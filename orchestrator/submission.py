@@ -37,6 +37,7 @@ def new_run(
     expires: float | datetime | None = None,
     queue: str | None = None,
     priority: int | None = None,
+    tenant: str | None = None,
     continuation: Mapping[str, Any] | None = None,
     task: str | None = None,
 ) -> NewRun:
@@ -53,7 +54,7 @@ def new_run(
     items = to_items(given)
     dumped = dump_context(context, owner=f"agent `{name}`")
     _check_size(items, dumped, name, settings)
-    options = _options(run_options, max_turns, expires)
+    options = _options(run_options, max_turns, expires, tenant, priority)
     scope = scope_of(given) if task.startswith("flows.") else None
     entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
     # How long a submit may wait, and who reads along, do not make it another one.
@@ -64,7 +65,7 @@ def new_run(
         digest=digest_of(task, essential),
         entry=entry,
         queue=queue,
-        priority=priority,
+        priority=options.priority,
         note=describe_input(items),
         continuation=continuation or {},
     )
@@ -122,11 +123,17 @@ def _check_size(items: list[Item], context: Any, name: str, settings: Settings) 
 
 
 def _options(
-    given: RunOptions | Mapping[str, Any] | None, max_turns: Any, expires: float | datetime | None
+    given: RunOptions | Mapping[str, Any] | None,
+    max_turns: Any,
+    expires: float | datetime | None,
+    tenant: str | None,
+    priority: int | None,
 ) -> RunOptions:
     try:
         options = given if isinstance(given, RunOptions) else RunOptions.model_validate(given or {})
         changes: dict[str, Any] = {} if max_turns is ... else {"max_turns": max_turns}
+        changes |= {} if tenant is None else {"tenant": tenant}
+        changes |= {} if priority is None else {"priority": priority}
         if expires is not None:
             at = expires.timestamp() if isinstance(expires, datetime) else time.time() + expires
             changes["expires_at"] = at

@@ -16,6 +16,7 @@ from orchestrator.celery.worker import add_worker_steps
 from orchestrator.errors import UserError
 from orchestrator.flow import Flow
 from orchestrator.hooks import RunHooks
+from orchestrator.limits import Limit, check_limits
 from orchestrator.settings import Settings, load_settings
 
 SAFE_DEFAULTS: dict[str, Any] = {
@@ -61,13 +62,18 @@ def create_app(
     modules: Iterable[str | ModuleType] = (),
     settings: Settings | None = None,
     hooks: Sequence[RunHooks] = (),
+    limits: Sequence[Limit] | None = None,
     **conf: Any,
 ) -> Celery:
     """A Celery app with safe defaults, and agents and flows installed; `conf` overrides any Celery setting.
 
-    On a Redis broker it uses a transport that loses no message (`orchestrator.celery.transport`).
+    `limits` replace those of the settings. On a Redis broker it uses a transport that loses no message
+    (`orchestrator.celery.transport`).
     """
     settings = settings or load_settings()
+    if limits is not None:
+        check_limits(limits)
+        settings = settings.model_copy(update={"limits": tuple(limits)})
     app = Celery(name, broker=settings.redis_url, backend=settings.redis_url)
     app.conf.update({**SAFE_DEFAULTS, **conf})
     # Asked of the app, because a URL in `conf` or in CELERY_BROKER_URL goes before the one in our settings.

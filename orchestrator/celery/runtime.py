@@ -20,7 +20,10 @@ from orchestrator.client import Client
 from orchestrator.engine import Engine, Performed
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, LedgerSettings, NewRun
+from orchestrator.ledger.limits import LimitStore
+from orchestrator.ledger.limits_redis import RedisLimitStore
 from orchestrator.ledger.redis import RedisLedger
+from orchestrator.limiter import Limiter
 from orchestrator.loop import background
 from orchestrator.perform import perform, start_next_members
 from orchestrator.registry import Registry
@@ -96,6 +99,7 @@ class Orchestrator:
             ledger = RedisLedger(
                 self.ledger_url, namespace=self.settings.namespace, settings=ledger_settings(self.settings)
             )
+            limiter = Limiter(self.limit_store(), self.settings.limits, ledger.hasten) if self.settings.limits else None
             self._engine = Engine(
                 ledger,
                 self.registry,
@@ -103,6 +107,7 @@ class Orchestrator:
                 Renewer(ledger),
                 run_hooks=self._hooks,
                 tasks=CeleryTaskRunner(self.app),
+                limiter=limiter,
             )
             self._engine_pid = os.getpid()
         return self._engine
@@ -116,10 +121,16 @@ class Orchestrator:
         )
         return next(usable, self.settings.redis_url)
 
+    def limit_store(self) -> LimitStore:
+        """A store of limits beside the ledger."""
+        return RedisLimitStore(self.ledger_url, namespace=self.settings.namespace)
+
     async def _let_go(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None and self._engine_pid == os.getpid():
             await engine.ledger.close_connections()
+            if engine.limiter is not None:
+                await engine.limiter.store.close_connections()
 
     def perform(self, task: InvocationTask, args: Sequence[Any], kwargs: dict[str, Any]) -> Performed:
         """One invocation: what a message asks for."""

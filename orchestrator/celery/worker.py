@@ -78,6 +78,8 @@ class Keeper:
         return True
 
     async def _reconcile(self) -> None:
+        if (limiter := self._orchestrator.engine.limiter) is not None:
+            await limiter.look_around()
         pointers = await self._orchestrator.ledger.reconcile(RECONCILE_LIMIT)
         if pointers:
             logger.info("Publishing %d overdue steps again, the first of run %s", len(pointers), pointers[0].run_id)

@@ -38,8 +38,9 @@ def activity_of(run: RunNode) -> Activity | None:
 
 
 def open_waits(run: RunNode) -> list[str]:
-    """Names of the called agents and tools that the run waits for."""
-    return [call.tool for call in run.calls.values() if call.state == "waiting"]
+    """What the run waits for: the called agents and tools, by name, or something else."""
+    called = [call.tool for call in run.calls.values() if call.state == "waiting"]
+    return called or ([run.waits_for] if run.waits_for else [])
 
 
 def _next_agent(run: RunNode) -> str:

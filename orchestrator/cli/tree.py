@@ -101,6 +101,8 @@ class RunNode:
     writing: str = ""
     """What the model has written so far of its next reply."""
     outcome: Outcome | None = None
+    waits_for: str = ""
+    """What a run that called nobody is parked for."""
     invocations: list[InvocationNode] = field(default_factory=list)
     calls: dict[str, CallNode] = field(default_factory=dict)
 
@@ -163,6 +165,7 @@ class RunTree:
                 call.child = self.node(child)
                 call.state = "waiting"
         run.state = "parked"
+        run.waits_for = _reason(entry)
         _close_invocation(run, at)
 
 
@@ -172,6 +175,12 @@ def fold_events(run_id: str, events: Iterable[Event]) -> RunNode:
     for event in events:
         tree.apply(event)
     return tree.root
+
+
+def _reason(entry: Parked) -> str:
+    if entry.limit is not None:
+        return f"the limit of model {entry.limit}"
+    return "the next attempt to call the model" if entry.error is not None else ""
 
 
 def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:

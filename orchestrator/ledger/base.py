@@ -259,6 +259,10 @@ class Ledger(LiveLedger, Inspection):
     async def reconcile(self, limit: int) -> list[Pointer]:
         """Move on runs whose deadline has passed: what has to be published again."""
 
+    @abstractmethod
+    async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:
+        """Let the timer of runs that are parked at these steps (run id, step) pass now."""
+
     # ---- reads ------------------------------------------------------------------------------
 
     @abstractmethod

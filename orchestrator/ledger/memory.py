@@ -203,6 +203,12 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
     async def reconcile(self, limit: int) -> list[Pointer]:
         return [self._move_on(run) for run in self._runs.overdue(limit)]
 
+    async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:
+        for run_id, step in sleeping:
+            run = self._runs.find(run_id)
+            if run and run.status == "parked" and run.step == step and run.deadline is not None:
+                run.deadline = self._clock()
+
     # ---- reads ------------------------------------------------------------------------------
 
     async def summary(self, run_id: str) -> RunSummary | None:

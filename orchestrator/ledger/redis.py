@@ -161,6 +161,9 @@ class RedisLedger(RedisLive, Ledger):
     async def reconcile(self, limit: int) -> list[Pointer]:
         return codec.read_pointers(await self._scripts.call("reconcile", {"limit": limit}))
 
+    async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:
+        await self._scripts.call("hasten", {"sleeping": sleeping})
+
     # ---- reads ------------------------------------------------------------------------------
 
     async def summary(self, run_id: str) -> RunSummary | None:

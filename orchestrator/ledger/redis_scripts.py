@@ -20,7 +20,7 @@ from orchestrator.ledger.redis_keys import RedisKeys
 
 RUNS_KEPT = 10_000
 
-_RUN_WHEN_FULL = frozenset({"close", "cancel", "renew", "reconcile", "release"})
+_RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "renew", "reconcile", "release"})
 """Scripts that let runs end, so that their memory comes back. The others must not begin on a full server."""
 
 

@@ -68,6 +68,8 @@ class ModelReply:
     usage: Usage
     model: str
     response_id: str | None = None
+    pause_seconds: float | None = None
+    """The server has no room for further calls of this model for so long."""
 
 
 class Model(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.errors import UserError
@@ -18,6 +19,7 @@ from orchestrator.models.chat_items import (
 from orchestrator.models.chat_stream import StreamedCompletion
 from orchestrator.models.openai_client import Server
 from orchestrator.models.openai_errors import invalid_reply
+from orchestrator.models.openai_headers import Heard
 
 PATH = "/chat/completions"
 Json = dict[str, Any]
@@ -39,18 +41,20 @@ class OpenAIChat:
 
     async def respond(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelReply:
         model = self._name = self._name or await self._server.first_model()
-        body = build_chat_body(request, model)
+        body, heard = build_chat_body(request, model), Heard()
         if on_delta or request.settings.stream:
-            completion = await self._stream(body, request, model, on_delta)
+            completion = await self._stream(body, request, model, heard, on_delta)
         else:
-            completion = await self._server.post(PATH, body, request.settings, model=model)
-        return self._read(completion, model)
+            completion = await self._server.post(PATH, body, request.settings, model=model, heard=heard)
+        return replace(self._read(completion, model), pause_seconds=heard.pause_seconds)
 
-    async def _stream(self, body: Json, request: ModelRequest, model: str, on_delta: OnDelta | None) -> Json:
+    async def _stream(
+        self, body: Json, request: ModelRequest, model: str, heard: Heard, on_delta: OnDelta | None
+    ) -> Json:
         if request.settings.include_usage is not False:
             body = {"stream_options": {"include_usage": True}, **body}
         streamed = StreamedCompletion()
-        async with aclosing(self._server.stream(PATH, body, request.settings, model=model)) as chunks:
+        async with aclosing(self._server.stream(PATH, body, request.settings, model=model, heard=heard)) as chunks:
             async for chunk in chunks:
                 text = streamed.add(chunk)
                 if text and on_delta:

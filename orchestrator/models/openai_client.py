@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import openai
+from httpx2 import Response
 from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, Timeout
 
 from orchestrator.errors import ModelRequestRejected
 from orchestrator.loop import background
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.openai_errors import invalid_reply, translate_error
+from orchestrator.models.openai_headers import Heard
 from orchestrator.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -56,16 +58,19 @@ class Server:
         parts = urlsplit(self.base_url)
         return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or self.base_url
 
-    async def post(self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str) -> Json:
+    async def post(
+        self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str, heard: Heard
+    ) -> Json:
         """The JSON object that the server answers with. The client's own retries come before any error."""
         try:
-            text = await self._client().post(path, body=body, cast_to=str, options=_request_options(settings))
+            response = await self._client().post(path, body=body, cast_to=Response, options=_request_options(settings))
         except openai.OpenAIError as error:
             raise await self._explain(error, model, path) from error
-        return self._parse(text, model)
+        heard.take(response.headers)
+        return self._parse(response.text, model)
 
     async def stream(
-        self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str
+        self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str, heard: Heard
     ) -> AsyncGenerator[Json, None]:
         """The events of a streamed reply. Nothing is retried once the first byte of the reply has come."""
         try:
@@ -77,6 +82,7 @@ class Server:
                 stream=True,
                 stream_cls=AsyncStream[object],
             )
+            heard.take(events.response.headers)
             async with events:
                 async for event in events:
                     if not isinstance(event, dict):

@@ -9,6 +9,7 @@ from typing import Any
 import openai
 
 from orchestrator.errors import ModelBehaviorError, ModelCallError, ModelRequestRejected, ModelUnavailable
+from orchestrator.models.openai_headers import retry_after_seconds
 
 MAY_PASS = frozenset({408, 409, 429})
 """Statuses below 500 that the next attempt may not meet again: the ones the openai client retries."""
@@ -53,19 +54,8 @@ def _status_error(
     may_pass = status in MAY_PASS or status >= 500
     kind = ModelUnavailable if may_pass else ModelRequestRejected
     remedy = _remedy(error, str(details["model"]), path, models)
-    found = {**details, "status": status, "retry_after_seconds": _retry_after(error)}
+    found = {**details, "status": status, "retry_after_seconds": retry_after_seconds(error.response.headers)}
     return kind(f"{answered}. {remedy}", **{name: value for name, value in found.items() if value is not None})
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """What the server asks to wait for, in seconds."""
-    headers = error.response.headers
-    try:
-        if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return float(milliseconds) / 1000
-        return float(headers["retry-after"])
-    except (KeyError, ValueError):
-        return None  # there is none, or it is a date, which nobody sends for a wait of seconds
 
 
 def _remedy(error: openai.APIStatusError, model: str, path: str, models: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.errors import ModelBehaviorError
@@ -11,6 +12,7 @@ from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Item, ModelReply, ModelRequest, OnDelta, ToolSpec
 from orchestrator.models.openai_client import Server
 from orchestrator.models.openai_errors import invalid_reply
+from orchestrator.models.openai_headers import Heard
 from orchestrator.usage import Usage
 
 PATH = "/responses"
@@ -52,14 +54,14 @@ class OpenAIResponses:
         model = None
         if not (self._is_default and request.prompt):
             model = self._name = self._name or await self._server.first_model()
-        body = build_body(request, model)
+        body, heard = build_body(request, model), Heard()
         if on_delta or request.settings.stream:
-            events = self._server.stream(PATH, body, request.settings, model=self.name)
+            events = self._server.stream(PATH, body, request.settings, model=self.name, heard=heard)
             async with aclosing(events):
                 response = await self._collect(events, on_delta)
         else:
-            response = await self._server.post(PATH, body, request.settings, model=self.name)
-        return self._read(response)
+            response = await self._server.post(PATH, body, request.settings, model=self.name, heard=heard)
+        return replace(self._read(response), pause_seconds=heard.pause_seconds)
 
     async def _collect(self, events: AsyncIterator[Json], on_delta: OnDelta | None) -> Json:
         finished: list[Item] = []

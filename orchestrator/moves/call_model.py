@@ -12,6 +12,7 @@ from orchestrator.errors import MaxTurnsExceeded, ModelUnavailable, RunExpired, 
 from orchestrator.model_call import build_request, pick_model
 from orchestrator.model_retry import retry_delay
 from orchestrator.models.base import Model, ModelReply, ModelRequest
+from orchestrator.moves.pass_limit import pass_limit
 from orchestrator.toolbox import Toolbox
 
 
@@ -20,10 +21,14 @@ async def call_model(run: ActiveRun, toolbox: Toolbox) -> Performed | None:
     _check_limits(run)
     if run.recorder.has_unwritten and await run.recorder.write():
         return None
-    if run.state.active_turns == 0 and run.state.failed_calls == 0:
-        await run.hooks.agent_start()
+    permit = await pass_limit(run, toolbox)
+    if isinstance(permit, Performed):
+        return permit
     try:
-        await _ask(run, toolbox)
+        async with permit:
+            if run.state.active_turns == 0 and run.state.failed_calls == 0:
+                await run.hooks.agent_start()
+            await permit.hear(await _ask(run, toolbox))
     except ModelUnavailable as error:
         return await _park_until_retry(run, error)
     return None
@@ -38,7 +43,7 @@ def _check_limits(run: ActiveRun) -> None:
         raise RunExpired("No worker had begun the run by the time given as `expires`.")
 
 
-async def _ask(run: ActiveRun, toolbox: Toolbox) -> None:
+async def _ask(run: ActiveRun, toolbox: Toolbox) -> ModelReply:
     model = pick_model(run.agent, run.state.options, run.engine.settings)
     request = await build_request(run.agent, run.state, run.context, toolbox, model.name)
     await run.hooks.llm_start(request.instructions, request.input)
@@ -53,6 +58,7 @@ async def _ask(run: ActiveRun, toolbox: Toolbox) -> None:
         )
     )
     await run.hooks.llm_end(reply)
+    return reply
 
 
 async def _respond(run: ActiveRun, model: Model, request: ModelRequest) -> ModelReply:

@@ -288,3 +288,27 @@ async def test_deadlines_are_those_of_runs_that_a_worker_moves_on(ledger: Ledger
     assert await ledger.deadline("running") == found[2][1]
     assert await ledger.deadline("parked") is None
     assert await ledger.deadline("unknown") is None
+
+
+# ---- hastened ---------------------------------------------------------------------------------
+
+
+async def test_sleeping_run_that_is_hastened_goes_on_at_once(ledger: Ledger) -> None:
+    claimed = await start_and_claim(ledger)
+    await park(ledger, claimed, timer_at=time.time() + 600)
+    assert await ledger.reconcile(10) == []
+
+    await ledger.hasten([("run", 1), ("unknown", 1)])
+
+    assert [(pointer.run_id, pointer.step) for pointer in await ledger.reconcile(10)] == [("run", 2)]
+
+
+async def test_run_that_has_gone_on_since_is_not_hastened(ledger: Ledger) -> None:
+    claimed = await start_and_claim(ledger)
+    await ledger.hasten([("run", 1)])  # it works
+    assert await ledger.reconcile(10) == []
+    await park(ledger, claimed, timer_at=time.time() + 600)
+
+    await ledger.hasten([("run", 2)])  # another time that it parks
+
+    assert await ledger.reconcile(10) == []

@@ -180,3 +180,9 @@ def test_the_fold_does_not_depend_on_where_it_stops() -> None:
 
     for end in range(len(story) + 1):
         fold(story[:end])
+
+
+def test_a_run_that_waits_for_a_limit_says_so() -> None:
+    story = Story().add(given("triage", "hi")).add(invoked("triage", 1)).add(Parked(until=1.0, limit="gpt-5*"))
+
+    assert activity_of(fold(story.events)).what == "waits for the limit of model gpt-5*"  # type: ignore[union-attr]

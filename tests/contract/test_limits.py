@@ -1,0 +1,368 @@
+"""What every store of limits promises: rates, slots, fairness, priorities, places that are kept, and what lapses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
+
+import pytest
+
+from orchestrator.ledger import limits as rules
+from orchestrator.ledger.limits import LimitStore, Ticket
+from orchestrator.ledger.limits_memory import MemoryLimitStore
+from orchestrator.ledger.limits_redis import RedisLimitStore
+from orchestrator.limits import Caps, Limit
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest, namespace: str) -> AsyncIterator[LimitStore]:
+    made: LimitStore
+    if request.param == "memory":
+        made = MemoryLimitStore()
+    else:
+        made = RedisLimitStore(request.getfixturevalue("valkey_url"), namespace=namespace)
+    yield made
+    await made.close_connections()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lapses does so within a test. In its own limits only: the store keeps what it made of a limit."""
+    monkeypatch.setattr(rules, "LEASE_SECONDS", 1.0)
+    for name in ("PRESENCE_SECONDS", "CALLED_SECONDS"):
+        monkeypatch.setattr(rules, name, 0.2)
+
+
+def ticket(name: str, tenant: str = "", **fields: object) -> Ticket:
+    fields = {"owner": "w1", "run_id": f"run-{name}", **fields}
+    return Ticket(id=name, tenant=tenant, **fields)  # type: ignore[arg-type]
+
+
+async def granted(store: LimitStore, limit: Limit, tickets: Sequence[Ticket]) -> list[str]:
+    """The tickets that have been granted by one look."""
+    served = await store.serve(limit, tickets)
+    return [ticket.id for ticket, answer in zip(tickets, served.answers, strict=True) if answer.is_granted]
+
+
+async def drain(store: LimitStore, limit: Limit, tickets: Sequence[Ticket], count: int) -> list[str]:
+    """The first `count` tickets to be granted, in their order; each call is over at once."""
+    order: list[str] = []
+    waiting = list(tickets)
+    deadline = time.monotonic() + 20
+    while len(order) < count and time.monotonic() < deadline:
+        for name in await granted(store, limit, waiting):
+            order.append(name)
+            done = next(ticket for ticket in waiting if ticket.id == name)
+            waiting.remove(done)
+            await store.settle(limit, done)
+        await asyncio.sleep(0.01)
+    return order
+
+
+# ---- rates ------------------------------------------------------------------------------------
+
+
+async def test_requests_are_spread_evenly(store: LimitStore) -> None:
+    limit = Limit(model="even", requests_per_minute=600)
+    tickets = [ticket(str(number)) for number in range(40)]
+
+    served = await store.serve(limit, tickets)
+
+    starts = [answer.seconds for answer in served.answers if answer.is_granted]
+    assert 3 <= len(starts) <= 1 + rules.AHEAD_SECONDS / 0.1
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    assert gaps == pytest.approx([0.1 / rules.HEADROOM] * len(gaps), abs=0.002)
+
+
+async def test_no_stretch_of_time_has_more_starts_than_the_limit(store: LimitStore) -> None:
+    limit = Limit(model="never", requests_per_minute=6000)
+    waiting = [ticket(str(number)) for number in range(400)]
+    starts: list[float] = []
+
+    began = time.monotonic()
+    while time.monotonic() - began < 1.5:
+        asked_at = time.monotonic()
+        served = await store.serve(limit, waiting)
+        pairs = list(zip(waiting, served.answers, strict=True))
+        starts += [asked_at + answer.seconds for _, answer in pairs if answer.is_granted]
+        waiting = [wish for wish, answer in pairs if not answer.is_granted]
+        await asyncio.sleep(0.05)
+
+    # By the starts that the store gave out; the clock is read just before the store reads it.
+    for first in starts:
+        assert sum(first <= start < first + 0.5 for start in starts) <= 50 + 5
+    assert len(starts) > 50  # how many a busy machine gets through: tests/unit/test_limit_shares.py
+
+
+async def test_pause_costs_no_burst(store: LimitStore) -> None:
+    limit = Limit(model="calm", requests_per_minute=60)
+    assert await granted(store, limit, [ticket("a")]) == ["a"]
+    assert await granted(store, limit, [ticket("b"), ticket("c")]) == []
+
+
+async def test_burst_lets_some_go_at_once(store: LimitStore) -> None:
+    limit = Limit(model="bursty", requests_per_minute=60, burst=3)
+
+    assert len(await granted(store, limit, [ticket(str(number)) for number in range(9)])) == 3
+
+
+async def test_tokens_hold_the_next_call_back(store: LimitStore) -> None:
+    limit = Limit(model="tokens", tokens_per_minute=60_000)
+    assert await granted(store, limit, [ticket("a", tokens=2000)]) == ["a"]
+
+    served = await store.serve(limit, [ticket("b", tokens=10)])
+
+    assert not served.answers[0].is_granted
+    assert 1.9 < served.answers[0].seconds < 2.2
+
+
+async def test_real_usage_replaces_the_estimate(store: LimitStore) -> None:
+    limit = Limit(model="settled", tokens_per_minute=60_000)
+    first = ticket("a", tokens=30_000)
+    await store.serve(limit, [first])
+    assert await granted(store, limit, [ticket("b", tokens=10)]) == []
+
+    await store.settle(limit, first, tokens=10)
+
+    assert await granted(store, limit, [ticket("b", tokens=10)]) == ["b"]
+
+
+async def test_usage_above_the_estimate_holds_the_next_call_back(store: LimitStore) -> None:
+    limit = Limit(model="dear", tokens_per_minute=60_000)
+    first = ticket("a", tokens=10)
+    await store.serve(limit, [first])
+
+    await store.settle(limit, first, tokens=30_000)
+
+    assert await granted(store, limit, [ticket("b", tokens=10)]) == []
+
+
+async def test_server_that_asks_for_a_pause_gets_it(store: LimitStore) -> None:
+    limit = Limit(model="asked")
+    await store.pause(limit, 30)
+    await store.pause(limit, 1)  # does not shorten it
+
+    served = await store.serve(limit, [ticket("a")])
+
+    assert not served.answers[0].is_granted
+    assert 29 < served.answers[0].seconds <= 31
+    assert 29 < (await store.use(limit)).paused_seconds <= 30
+
+
+# ---- slots ------------------------------------------------------------------------------------
+
+
+async def test_no_more_calls_at_once_than_there_are_slots(store: LimitStore) -> None:
+    limit = Limit(model="slots", concurrent=2)
+    tickets = [ticket(name) for name in "abc"]
+    assert await granted(store, limit, tickets) == ["a", "b"]
+
+    await store.settle(limit, tickets[0])
+
+    assert await granted(store, limit, [tickets[2]]) == ["c"]
+
+
+async def test_slot_of_a_worker_that_died_is_free_after_its_lease(store: LimitStore, hasty: None) -> None:
+    limit = Limit(model="dead", concurrent=1)
+    await store.serve(limit, [ticket("a")])
+    assert await granted(store, limit, [ticket("b")]) == []
+
+    assert await drain(store, limit, [ticket("b")], 1) == ["b"]
+
+
+async def test_slot_is_kept_while_it_is_renewed(store: LimitStore, hasty: None) -> None:
+    limit = Limit(model="alive", concurrent=1)
+    held = ticket("a")
+    await store.serve(limit, [held])
+
+    for _ in range(5):
+        await asyncio.sleep(0.3)
+        served = await store.serve(limit, [ticket("b")], [held])
+        assert not served.answers[0].is_granted
+
+
+async def test_ticket_asked_for_again_is_the_same_one(store: LimitStore) -> None:
+    limit = Limit(model="again", concurrent=1)
+
+    assert await granted(store, limit, [ticket("a")]) == ["a"]
+    assert await granted(store, limit, [ticket("a")]) == ["a"]
+    assert (await store.use(limit)).total.held == 1
+
+
+async def test_another_invocation_gets_nothing_of_what_the_first_was_granted(store: LimitStore) -> None:
+    limit = Limit(model="heir", requests_per_minute=1)
+    await store.serve(limit, [ticket("a", owner="dead")])
+
+    served = await store.serve(limit, [ticket("a", owner="heir")])
+
+    assert not served.answers[0].is_granted
+    await store.settle(limit, ticket("a", owner="dead"))  # a zombie's word: no longer its ticket
+    assert (await store.use(limit)).total.waiting == 1
+
+
+# ---- tenants ----------------------------------------------------------------------------------
+
+
+async def test_tenant_with_many_wishes_does_not_delay_one_of_another(store: LimitStore) -> None:
+    limit = Limit(model="fair", concurrent=1)
+    crowd = [ticket(f"a{number}", "a") for number in range(300)]
+    await store.serve(limit, crowd)
+
+    order = await drain(store, limit, [*crowd, ticket("b", "b")], 4)
+
+    assert "b" in order
+
+
+async def test_tenants_get_their_shares_by_weight(store: LimitStore) -> None:
+    limit = Limit(model="shares", concurrent=1, weights={"a": 2})
+    crowd = [ticket(f"{tenant}{number}", tenant) for tenant in "abc" for number in range(60)]
+
+    order = await drain(store, limit, crowd, 60)
+
+    shares = Counter(name[0] for name in order)
+    assert shares["a"] == pytest.approx(30, abs=2)
+    assert shares["b"] == pytest.approx(15, abs=2)
+
+
+async def test_tenant_that_was_away_gains_nothing_by_it(store: LimitStore) -> None:
+    limit = Limit(model="away", concurrent=1)
+    early = [ticket(f"a{number}", "a") for number in range(30)]
+    await drain(store, limit, early, 30)
+
+    crowd = [ticket(f"{tenant}x{number}", tenant) for tenant in "ab" for number in range(20)]
+    order = await drain(store, limit, crowd, 20)
+
+    assert Counter(name[0] for name in order)["a"] == pytest.approx(10, abs=1)
+
+
+async def test_tenant_at_its_own_cap_does_not_hold_others_up(store: LimitStore) -> None:
+    limit = Limit(model="capped", concurrent=3, per_tenant=Caps(concurrent=1))
+    tickets = [ticket("a1", "a"), ticket("a2", "a"), ticket("b1", "b")]
+
+    assert await granted(store, limit, tickets) == ["a1", "b1"]
+
+
+async def test_tenants_rate_is_its_own(store: LimitStore) -> None:
+    limit = Limit(model="own-rate", per_tenant=Caps(requests_per_minute=10))
+    tickets = [ticket("a1", "a"), ticket("a2", "a"), ticket("b1", "b")]
+
+    assert await granted(store, limit, tickets) == ["a1", "b1"]
+
+
+async def test_higher_priority_goes_first_in_its_tenants_line_alone(store: LimitStore) -> None:
+    limit = Limit(model="urgent", concurrent=1)
+    tickets = [ticket("a-low", "a", priority=9), ticket("b", "b", priority=9), ticket("a-high", "a", priority=0)]
+
+    order = await drain(store, limit, tickets, 3)
+
+    assert order.index("a-high") < order.index("a-low")
+    assert order.index("b") < 2
+
+
+# ---- waiting ----------------------------------------------------------------------------------
+
+
+async def test_ticket_that_nobody_asks_for_does_not_hold_up_the_line(store: LimitStore, hasty: None) -> None:
+    limit = Limit(model="gone", concurrent=1)
+    held = ticket("held")
+    await store.serve(limit, [held])
+    await store.serve(limit, [ticket("vanished")], [held])
+    await asyncio.sleep(0.25)
+    await store.settle(limit, held)
+
+    assert await drain(store, limit, [ticket("b")], 1) == ["b"]
+
+
+async def test_one_that_comes_back_has_its_old_place(store: LimitStore, hasty: None) -> None:
+    limit = Limit(model="back", concurrent=1)
+    held, first, second = ticket("held"), ticket("first"), ticket("second")
+    await store.serve(limit, [held])
+    await store.serve(limit, [first], [held])
+    await asyncio.sleep(0.25)
+    await store.serve(limit, [second], [held])
+    await store.serve(limit, [second, first], [held])
+    await store.settle(limit, held)
+
+    assert await granted(store, limit, [second, first]) == ["first"]
+
+
+async def test_parked_run_is_called_when_its_turn_is_near_and_not_before(store: LimitStore) -> None:
+    limit = Limit(model="parked", requests_per_minute=120)
+    tickets = [ticket(str(number)) for number in range(30)]
+    await store.serve(limit, tickets)
+    for wish in tickets[2:]:
+        assert await store.park(limit, wish, seconds=60)
+
+    called = (await store.serve(limit, [])).called
+
+    assert called
+    assert called == [(f"run-{number}", 1) for number in range(2, 2 + len(called))]
+    assert len(called) <= 1 + rules.CALL_AHEAD_SECONDS * 2
+    assert (await store.serve(limit, [])).called == []
+
+
+async def test_parked_run_that_does_not_come_is_called_again_then_given_up(store: LimitStore, hasty: None) -> None:
+    limit = Limit(model="deaf", concurrent=1)
+    wish = ticket("deaf")
+    held = ticket("held")
+    await store.serve(limit, [held, wish])
+    await store.park(limit, wish, seconds=60)
+
+    calls = 0
+    for _ in range(40):
+        calls += len((await store.serve(limit, [], [held])).called)
+        await asyncio.sleep(0.03)
+
+    assert calls == rules.MAX_CALLS
+    assert (await store.use(limit)).total.parked == 0
+
+
+async def test_parked_run_keeps_its_place(store: LimitStore) -> None:
+    limit = Limit(model="kept", concurrent=1)
+    held, parked, later = ticket("held"), ticket("parked"), ticket("later")
+    await store.serve(limit, [held, parked])
+    await store.park(limit, parked, seconds=60)
+    await store.serve(limit, [later])
+    await store.serve(limit, [parked, later])
+
+    await store.settle(limit, held)
+
+    assert await granted(store, limit, [later, parked]) == ["parked"]
+
+
+async def test_run_that_parks_as_it_is_granted_goes_on_instead(store: LimitStore) -> None:
+    limit = Limit(model="late", concurrent=1)
+    held, wish = ticket("held"), ticket("wish")
+    await store.serve(limit, [held, wish])
+    await store.settle(limit, held)
+    await store.serve(limit, [])  # somebody else's look grants it
+
+    assert not await store.park(limit, wish, seconds=60)
+
+
+async def test_wish_that_is_taken_back_is_gone(store: LimitStore) -> None:
+    limit = Limit(model="cancelled", concurrent=1)
+    held, wish = ticket("held"), ticket("wish")
+    await store.serve(limit, [held, wish])
+
+    await store.settle(limit, wish)
+
+    assert (await store.use(limit)).total.waiting == 0
+
+
+async def test_use_tells_what_each_tenant_has(store: LimitStore) -> None:
+    limit = Limit(model="use", concurrent=1)
+    a, b, parked = ticket("a", "a", tokens=100), ticket("b", "b"), ticket("c", "b")
+    await store.serve(limit, [a, b, parked])
+    await store.park(limit, parked, seconds=60)
+    await store.settle(limit, a, tokens=70)
+
+    use = await store.use(limit)
+
+    tenants = {tenant.tenant: tenant for tenant in use.tenants}
+    assert (tenants["a"].requests, tenants["a"].tokens, tenants["a"].held) == (1, 70, 0)
+    assert (tenants["b"].waiting, tenants["b"].parked) == (1, 1)
+    assert (use.total.requests, use.total.waiting, use.total.parked) == (1, 1, 1)
