@@ -3,8 +3,9 @@
     orchestrator run translation_desk "Please translate into Spanish and French: Your order is ready." \
         --context '{"languages": ["Spanish", "French"]}'
 
-The reader's languages, in the context, decide which translators the manager's model can see. German is a typed
-tool: it takes the text, the audience and the tone. The flow's last step puts all into one message.
+Spanish is for everybody; the reader's languages, in the context, decide which others the manager's model can see.
+German is a typed tool: it takes the text, the audience and the form of address. The flow's last step, an editor, puts
+all into one message.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, Flow, ModelSettings, RunContext, sequence, step
+from orchestrator import Agent, Flow, ModelSettings, sequence, step
 from orchestrator.agent_tool import StructuredToolInput
 from orchestrator.handoff import IsEnabled
 from tasks.rehearsal import translation_desk as rehearsal
@@ -21,9 +22,9 @@ from tasks.terms import Language, look_up_terms
 
 
 class Reader(BaseModel):
-    """Who reads the translations: which languages they have paid for."""
+    """Who reads the translations: which languages they have paid for, besides Spanish."""
 
-    languages: list[Language] = ["Spanish"]
+    languages: list[Language] = []
 
 
 class GermanText(BaseModel):
@@ -49,13 +50,8 @@ class Message(BaseModel):
 
 
 def wants(language: Language) -> IsEnabled:
-    """Whether the reader has this language."""
-    return lambda context, agent: language in languages_of(context)
-
-
-def languages_of(context: RunContext[Reader]) -> list[Language]:
-    """What the reader has; a run without a context has what readers have at least."""
-    return (context.context or Reader()).languages
+    """Whether the reader has this language; a run without a context has what all readers have."""
+    return lambda context, agent: language in (context.context or Reader()).languages
 
 
 def translator(language: Language, example: str) -> Agent[Reader]:
@@ -82,19 +78,13 @@ def german_brief(given: StructuredToolInput) -> str:
     return "Readers: {audience}. Address them as „{form}“.\nText: {text}".format(**given["params"])
 
 
-def manager_instructions(ctx: RunContext[Reader], agent: object) -> str:
-    """The manager is told what its reader has."""
-    return (
-        "You run a translation desk and translate nothing yourself. Call the tool of every language that the user asks "
-        "for, all in the same turn, each with the whole text. A language without a tool is not offered to this user: "
-        f"they have {', '.join(languages_of(ctx)) or 'none'}. Then report each translation under its language's "
-        "name, word for word, and which languages were not offered."
-    )
-
-
 manager = Agent[Reader](
     name="translation_desk.manager",
-    instructions=manager_instructions,
+    instructions=(
+        "You run a translation desk and translate nothing yourself. Call the tool of every language that the user asks "
+        "for, all in the same turn, each with the whole text. A language without a tool is not offered to this user. "
+        "Then report each translation under its language's name, word for word, and which languages were not offered."
+    ),
     tools=[
         spanish.as_tool("translate_to_spanish", "Translate a text into Spanish."),
         french.as_tool("translate_to_french", "Translate a text into French.", is_enabled=wants("French")),
