@@ -2,6 +2,7 @@
 
 from orchestrator.agent import Agent, FunctionToolResult, StopAtTools, ToolsToFinalOutputResult
 from orchestrator.agent_tool import AgentTool
+from orchestrator.budget import Budget
 from orchestrator.celery import Orchestrator, create_app, install
 from orchestrator.client import Client
 from orchestrator.combinators.each import each
@@ -17,8 +18,10 @@ from orchestrator.entries import RunOptions
 from orchestrator.error_handlers import RunErrorHandlerInput, RunErrorHandlerResult, RunErrorHandlers
 from orchestrator.errors import (
     AgentNotLoaded,
+    BudgetExceeded,
     ContextNotSerializable,
     CursorExpired,
+    DeadlineExceeded,
     DuplicateName,
     FlowError,
     InputTooLarge,
@@ -71,10 +74,13 @@ __all__ = [
     "AgentNotLoaded",
     "AgentOutputSchema",
     "AgentTool",
+    "Budget",
+    "BudgetExceeded",
     "Caps",
     "Client",
     "ContextNotSerializable",
     "CursorExpired",
+    "DeadlineExceeded",
     "Delta",
     "DuplicateName",
     "Event",

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.agent import FunctionToolResult
 from orchestrator.agent_tool import AgentTool
+from orchestrator.budget_keeper import BudgetKeeper
 from orchestrator.context import RunContext, ToolContext
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.endings import answer_outcome
@@ -37,6 +38,7 @@ class ActiveRun:
         self.hooks = HookCaller(engine.run_hooks, self.context, self.agent)
         self.interrupt = Interrupt(cancelled=claim.cancel)
         self.recorder = Recorder(engine.ledger, claim, self.state, self.interrupt)
+        self.budget = BudgetKeeper(claim, self.state, self.recorder)
 
     @property
     def keeps_values(self) -> bool:

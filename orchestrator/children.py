@@ -22,15 +22,16 @@ async def new_child(
 ) -> NewRun:
     """The child run for one call. Raises `ModelBehaviorError` for arguments that an agent's tool cannot take."""
     served = ToolCall(agent=caller, tool_name=call["name"], call_id=call["call_id"], arguments=call["arguments"])
+    below = options.below()
     if isinstance(tool, AgentTool):
         items = await tool.build_input(call["arguments"])
-        own = options.model_copy(update={"max_turns": tool.max_turns, "expires_at": None})
+        own = below.model_copy(update={"max_turns": tool.max_turns})
         entry = RunInput(agent=tool.agent.name, items=items, context=context, options=own, call=served)
         task, queue, priority = tool.agent.task_name, tool.agent.queue, tool.agent.priority
         priority = options.priority if priority is None else priority
         note = describe_input(items)
     else:
-        entry = RunInput(agent=tool.name, items=[], context=context, options=options, call=served)
+        entry = RunInput(agent=tool.name, items=[], context=context, options=below, call=served)
         task, queue, priority = f"tools.{tool.name}", tool.queue, options.priority
         note = clip(call["arguments"])
     return NewRun(

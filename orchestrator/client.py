@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, Unpack
 
 from orchestrator.answers import typed_output
-from orchestrator.entries import Outcome, RunOptions
+from orchestrator.entries import Outcome
 from orchestrator.handover import not_loaded
 from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
 from orchestrator.loop import background
 from orchestrator.registry import Registry
 from orchestrator.run import Run
+from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
 from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
@@ -64,9 +64,9 @@ class Client:
         """The handle of a run that somebody submitted."""
         return Run(run_id, self)
 
-    def recent(self, limit: int = 20) -> list[RunSummary]:
-        """The latest submitted runs, newest first."""
-        return background.run(self.ledger.recent(limit))
+    def recent(self, limit: int = 20, *, tag: str | None = None) -> list[RunSummary]:
+        """The latest submitted runs, newest first; with a tag, only those that have it."""
+        return background.run(self.ledger.recent(limit, tag=tag))
 
     def typed(self, outcome: Outcome) -> Any:
         """The answer as its agent's output type, where that agent is loaded here; else as JSON."""
@@ -85,12 +85,8 @@ class Client:
         *,
         context: Any = None,
         run_id: str | None = None,
-        max_turns: Any = ...,
         queue: str | None = None,
-        priority: int | None = None,
-        tenant: str | None = None,
-        expires: float | datetime | None = None,
-        run_options: RunOptions | Mapping[str, Any] | None = None,
+        **options: Unpack[OptionKeywords],
     ) -> NewRun:
         found = (self._registry.find(target) or target) if isinstance(target, str) else target
         return new_run(
@@ -99,12 +95,8 @@ class Client:
             run_id=run_id or str(uuid.uuid4()),
             settings=self._settings,
             context=context,
-            max_turns=max_turns,
-            run_options=run_options,
-            expires=expires,
+            options=refuse_passed_deadline(make_options(**options)),
             queue=queue or (record.queue if record else None),
-            priority=priority,
-            tenant=tenant,
             task=record.task if record else None,
         )
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from orchestrator.budget import Budget, Quantity
 from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.model_settings import ModelSettings
 from orchestrator.usage import Usage
@@ -32,6 +33,8 @@ class RunOptions(BaseModel):
     """Model calls allowed, over all handoffs. `None` is no limit."""
     model: str | None = None
     """Beats every agent's own model."""
+    agent_models: dict[str, str] = {}
+    """Model by agent's name: beats `model`."""
     model_settings: ModelSettings | None = None
     """Overlays every agent's own settings."""
     tool_not_found_behavior: Literal["raise_error", "return_error_to_model"] = "raise_error"
@@ -45,6 +48,22 @@ class RunOptions(BaseModel):
     """On whose behalf: tenants share limits and queues fairly. Called agents and tools work for the same one."""
     priority: int | None = Field(default=None, ge=0, le=255)
     """0 comes first, 9 last: in the broker's queues, and among the tenant's own runs that wait for a limit."""
+    deadline_at: float | None = None
+    """Unix time by which the run, and all below it, must have ended."""
+    budget: Budget | None = None
+    """What the run, and all below it, may spend."""
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(default=(), max_length=20)
+    """Words to find the run by."""
+    metadata: dict[str, Any] = {}
+    """JSON that is shown with the run. No agent sees it."""
+
+    def below(self) -> RunOptions:
+        """The options of a run that this one starts."""
+        return self.model_copy(update={"expires_at": None, "tags": (), "metadata": {}})
+
+    def under(self, above: RunOptions) -> RunOptions:
+        """These options inside the limits of a whole tree."""
+        return self.model_copy(update={"deadline_at": above.deadline_at, "budget": above.budget})
 
 
 class EntryBase(BaseModel):
@@ -112,6 +131,8 @@ class Reply(EntryBase):
     usage: Usage = Usage()
     model: str = ""
     response_id: str | None = None
+    cost_micros: int = 0
+    """What the call cost, in millionths of the currency; 0 where the model's price is not known."""
 
 
 class Started(EntryBase):
@@ -176,6 +197,16 @@ class Parked(EntryBase):
     context: ContextPatch | None = None
 
 
+class BudgetNotice(EntryBase):
+    """The tree's budget is nearly spent, said once in the tree; or it is spent, and this run may answer once more."""
+
+    type: Literal["budget"] = "budget"
+    limit: Quantity
+    spent: float
+    allowed: float
+    is_spent: bool = False
+
+
 class Outcome(EntryBase):
     """How a run ended. Set once."""
 
@@ -196,7 +227,7 @@ class Outcome(EntryBase):
 
 
 Entry = Annotated[
-    RunInput | Invoked | Reply | Started | Output | ChildEnded | HandedOff | Parked | Outcome,
+    RunInput | Invoked | Reply | Started | Output | ChildEnded | HandedOff | Parked | BudgetNotice | Outcome,
     Field(discriminator="type"),
 ]
 ChildEnded.model_rebuild()

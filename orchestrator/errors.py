@@ -12,6 +12,8 @@ OrchestratorError
 │   └── RunConflict              the run id exists with other input
 ├── RunFailed                    the run ended without an answer; `run_id` says which
 │   ├── MaxTurnsExceeded         raise `max_turns`, or find out why the agents go round
+│   ├── BudgetExceeded           the run and those below it have spent their budget: raise it, or ask for less
+│   ├── DeadlineExceeded         the run had not ended by the time given as `deadline`
 │   ├── ModelBehaviorError       the model broke the rules: unknown tool, output that does not fit
 │   ├── ModelRefusalError        the model refused
 │   ├── ToolTimeoutError         a tool with `timeout_behavior="raise_exception"` was too slow
@@ -97,6 +99,14 @@ class RunFailed(OrchestratorError):
 
 class MaxTurnsExceeded(RunFailed):
     """The run needed more model calls than `max_turns` allows."""
+
+
+class BudgetExceeded(RunFailed):
+    """The run and those below it have spent their budget. `data` says which `limit`, what is `allowed` and `spent`."""
+
+
+class DeadlineExceeded(RunFailed):
+    """The run had not ended by its deadline."""
 
 
 class ModelBehaviorError(RunFailed):

@@ -18,6 +18,7 @@ Kind = Literal["run", "agent", "turn", "tool", "handoff", "delta"]
 KINDS: Mapping[str, Kind] = {
     "input": "run",
     "parked": "run",
+    "budget": "run",
     "outcome": "run",
     "invocation": "agent",
     "reply": "turn",
@@ -48,7 +49,7 @@ class Event:
 
     @property
     def type(self) -> str:
-        """`input`, `invocation`, `reply`, `started`, `output`, `child`, `handoff`, `parked`, `outcome` or `delta`."""
+        """The entry's type, such as `reply` or `outcome`, or `delta` for a piece of a reply."""
         return self.entry.type
 
     @property

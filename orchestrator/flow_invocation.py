@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.answers import typed_output
+from orchestrator.budget_keeper import BudgetKeeper
 from orchestrator.combinators.base import At, Done, Ended, Failed, Member, Node, Pending, find_node
 from orchestrator.combinators.step import Step
 from orchestrator.combinators.values import as_text, call_with, load_if_it_fits, to_json
@@ -16,7 +17,7 @@ from orchestrator.endings import cancelled_outcome, failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ChildEnded, Entry, FlowScope, Outcome, Output, Parked, RunInput
 from orchestrator.errors import LedgerError, describe_error, restore_error
-from orchestrator.holding import ended, given_back, hold
+from orchestrator.holding import ended, given_back, hold, missed_deadline
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.members import MemberMaker
@@ -43,6 +44,7 @@ class FlowInvocation:
             self._take_in(entry)
         self._interrupt = Interrupt(cancelled=claim.cancel)
         self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
+        self._budget = BudgetKeeper(claim, self._state, self._recorder)
         self._maker = MemberMaker(
             claim, self._flow, self._state.options, registry=engine.registry, ledger=engine.ledger
         )
@@ -67,6 +69,8 @@ class FlowInvocation:
     async def _step(self) -> Performed | None:
         if self._interrupt.cancelled:
             return await self._end(cancelled_outcome(self._state))
+        if late := missed_deadline(self._claim):
+            return await self._end(failure_outcome(self._state, late))
         match self._root.advance(replace(self._at, book=self._book)):
             case Done(value):
                 return await self._end(self._answer(value))
@@ -76,6 +80,7 @@ class FlowInvocation:
                 return await self._wait_for(members)
 
     async def _wait_for(self, members: Sequence[Member]) -> Performed | None:
+        self._budget.check()
         functions = [member for member in members if _is_function(member.node)]
         if functions and self._in_passing:
             return await self._leave()

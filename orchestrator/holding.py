@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from orchestrator.engine import STALE, Engine, Performed
 from orchestrator.entries import Outcome
+from orchestrator.errors import DeadlineExceeded
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
 
@@ -19,13 +24,41 @@ async def hold(
     """
     if claim.outcome is not None:
         return ended(claim, claim.outcome)
-    with engine.renewer.holding(claim, interrupt.hear), engine.shutdown.interrupting(interrupt.give_up):
+    with (
+        engine.renewer.holding(claim, interrupt.hear),
+        engine.shutdown.interrupting(interrupt.give_up),
+        stopping_in_time(claim, interrupt),
+    ):
         try:
             return await advance()
         except Fenced:
             return STALE
         except CancelledMeanwhile as cancelled:
             return ended(claim, cancelled.outcome, cancelled.pointers)
+
+
+@contextmanager
+def stopping_in_time(claim: Claim, interrupt: Interrupt) -> Iterator[None]:
+    """Interrupt the work inside the block when the run's deadline passes, or its budget's time is over."""
+    options, loop = claim.options, asyncio.get_running_loop()
+    times = [options.deadline_at - time.time()] if options.deadline_at else []
+    if options.budget and options.budget.seconds and claim.spent:
+        times.append(options.budget.seconds - claim.spent.seconds)
+    timers = [loop.call_later(max(0.0, seconds), interrupt.time_up) for seconds in times]
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def missed_deadline(claim: Claim) -> DeadlineExceeded | None:
+    """The error of a run whose deadline has passed."""
+    deadline = claim.options.deadline_at
+    if deadline is None or time.time() < deadline:
+        return None
+    at = datetime.fromtimestamp(deadline, UTC).isoformat(timespec="seconds")
+    return DeadlineExceeded(f"The run had not ended by its deadline, {at}.", run_id=claim.run_id, deadline_at=deadline)
 
 
 def ended(claim: Claim, outcome: Outcome, pointers: Sequence[Pointer] = ()) -> Performed:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from orchestrator.answers import typed_output
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.engine import Engine, Performed
-from orchestrator.entries import RunOptions
 from orchestrator.errors import restore_failure
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import LedgerSettings, Pointer
@@ -22,6 +21,7 @@ from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.result import RunResult
+from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
 from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings, load_settings
 from orchestrator.state import fold
@@ -40,10 +40,9 @@ async def arun_inline(
     input: Any,
     *,
     context: Any = None,
-    max_turns: Any = ...,
-    run_options: RunOptions | Mapping[str, Any] | None = None,
     hooks: Sequence[RunHooks] = (),
     settings: Settings | None = None,
+    **options: Unpack[OptionKeywords],
 ) -> RunResult:
     """`run_inline` for async code. Raises what ended the run, as `Run.result` does."""
     settings = settings or load_settings()
@@ -53,8 +52,14 @@ async def arun_inline(
     limiter = Limiter(MemoryLimitStore(), settings.limits, ledger.hasten) if settings.limits else None
     engine = Engine(ledger, registry, settings, Renewer(ledger), run_hooks=hooks, limiter=limiter)
     run_id = str(uuid.uuid4())
+    chosen = refuse_passed_deadline(make_options(**options))
     new = new_run(
-        agent, input, run_id=run_id, settings=settings, context=context, max_turns=max_turns, run_options=run_options
+        agent,
+        input,
+        run_id=run_id,
+        settings=settings,
+        context=context,
+        options=chosen,
     )
     pointer = await ledger.start(new)
     assert pointer is not None

@@ -18,6 +18,7 @@ class Interrupt:
         self.cancelled = cancelled
         self._fenced = False
         self._given_up = False
+        self._time_is_up = False
         self._work: asyncio.Task[Any] | None = None
 
     def hear(self, news: Renewal) -> None:
@@ -31,6 +32,11 @@ class Interrupt:
         self._given_up = True
         self._stop_work()
 
+    def time_up(self) -> None:
+        """Stop the work that is going on: the run has no more time for it. What follows may go on."""
+        self._time_is_up = self._work is not None
+        self._stop_work()
+
     def _stop_work(self) -> None:
         if self._work is not None:
             self._work.cancel()
@@ -38,13 +44,13 @@ class Interrupt:
     async def run(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Do the work; `None` if it was stopped before its end. Raises `Fenced` if the run was taken over."""
         task: asyncio.Task[T] = asyncio.ensure_future(work)
-        self._work = task
+        self._work, self._time_is_up = task, False
         try:
             return await task
         except asyncio.CancelledError:
             if self._fenced:
                 raise Fenced from None
-            if (self.cancelled or self._given_up) and task.cancelled():
+            if (self.cancelled or self._given_up or self._time_is_up) and task.cancelled():
                 return None
             task.cancel()  # the whole process is asked to stop, not this run
             raise

@@ -13,7 +13,7 @@ from orchestrator.endings import cancelled_outcome, failure_outcome, handled_out
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import Outcome
 from orchestrator.errors import LedgerError
-from orchestrator.holding import given_back, hold
+from orchestrator.holding import given_back, hold, missed_deadline
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.moves.ask_children import ask_children
 from orchestrator.moves.call_model import call_model
@@ -49,6 +49,8 @@ class Invocation:
         while True:
             if run.interrupt.cancelled:
                 return await run.end(cancelled_outcome(run.state))
+            if late := missed_deadline(run.claim):
+                return await run.end(failure_outcome(run.state, late, run.binding.take_patch()))
             if run.engine.shutdown.is_stopping:
                 return given_back(run.claim, await run.recorder.release())
             try:

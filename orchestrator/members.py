@@ -72,7 +72,7 @@ class MemberMaker:
             agent=addressee.name,
             items=items,
             context=context,
-            options=options.model_copy(update={"expires_at": None}),
+            options=options.below(),
             call=ToolCall(agent=self._flow.name, tool_name=node.label, call_id=place, arguments=""),
             scope=scope,
         )
@@ -89,7 +89,7 @@ class MemberMaker:
         )
 
     def _options_of(self, step: Step) -> RunOptions:
-        options = step.run_options or self._options
+        options = step.run_options.under(self._options) if step.run_options else self._options
         return options if step.max_turns is None else options.model_copy(update={"max_turns": step.max_turns})
 
     async def _find(self, work: Any) -> Addressee:

@@ -21,8 +21,9 @@ from orchestrator.toolbox import Toolbox
 
 
 def pick_model(agent: Agent[Any], options: RunOptions, settings: Settings) -> Model:
-    """The run's model, else the agent's, else the one of the environment."""
-    return resolve_model(options.model or agent.model, settings=settings, rehearsal=agent.rehearsal)
+    """The run's model for this agent, else for all, else the agent's own, else the one of the environment."""
+    chosen = options.agent_models.get(agent.name) or options.model or agent.model
+    return resolve_model(chosen, settings=settings, rehearsal=agent.rehearsal)
 
 
 async def build_request(

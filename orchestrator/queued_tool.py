@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic_core import to_jsonable_python
 
+from orchestrator.budget_keeper import NOT_RUN, BudgetKeeper
 from orchestrator.context import ToolContext
 from orchestrator.context_binding import ContextBinding
 from orchestrator.endings import cancelled_outcome, failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ContextPatch, Outcome, Output, RunInput, Started, ToolCall
 from orchestrator.errors import MessageError
-from orchestrator.holding import ended, given_back, hold
+from orchestrator.holding import ended, given_back, hold, missed_deadline
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim
 from orchestrator.models.base import Item
@@ -31,27 +32,37 @@ class QueuedTool:
         self._state = fold(claim.entries)
         self._interrupt = Interrupt(cancelled=claim.cancel)
         self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
+        self._budget = BudgetKeeper(claim, self._state, self._recorder)
 
     async def perform(self) -> Performed:
         """Run the tool, unless it is done already. Raises `LedgerError`."""
         return await hold(self._engine, self._claim, self._interrupt, self._advance)
 
     async def _advance(self) -> Performed:
-        outcome = None
-        if not self._engine.shutdown.is_stopping:
+        outcome = self._out_of_time()
+        if outcome is None and not self._engine.shutdown.is_stopping:
             outcome = await self._interrupt.run(self._run())
+        outcome = outcome or self._out_of_time()
         if outcome is None and not self._interrupt.cancelled:
             return given_back(self._claim, await self._recorder.release())
         return ended(self._claim, *await self._recorder.end(outcome or cancelled_outcome(self._state)))
+
+    def _out_of_time(self) -> Outcome | None:
+        late = missed_deadline(self._claim)
+        return failure_outcome(self._state, late) if late else None
 
     async def _run(self) -> Outcome | None:
         was_started = any(isinstance(entry, Started) for entry in self._claim.entries)
         if was_started and self._tool.on_interrupt == "report":
             return self._answer(ToolResult(UNKNOWN_OUTCOME, UNKNOWN_OUTCOME, failed=True), None)
-        self._recorder.note(Started(call_id=self._call.call_id, tool=self._call.tool_name))
-        if await self._recorder.write(durable=self._tool.on_interrupt != "rerun"):
-            return None
         try:
+            if not self._budget.may_begin(tool_calls=0 if was_started else 1):
+                return self._refuse()
+            self._recorder.note(Started(call_id=self._call.call_id, tool=self._call.tool_name))
+            if await self._recorder.write(durable=self._tool.on_interrupt != "rerun"):
+                return None
+            if not self._budget.may_begin(tool_calls=0):
+                return self._refuse()
             return await self._run_tool()
         except Exception as error:
             self._settle(str(error), failed=True)
@@ -70,6 +81,9 @@ class QueuedTool:
         )
         result = await call_tool(self._tool, context, self._call.arguments)
         return self._answer(result, binding.take_patch())
+
+    def _refuse(self) -> Outcome:
+        return self._answer(ToolResult(NOT_RUN, NOT_RUN, failed=True), None)
 
     def _answer(self, result: ToolResult, patch: ContextPatch | None) -> Outcome:
         self._settle(result.output, failed=result.failed)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
+from orchestrator.budget import Spent
 from orchestrator.entries import Entry, HandedOff, Outcome, Parked
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
@@ -24,11 +27,20 @@ class Recorder:
         self._writing = asyncio.Lock()
         self.is_watched = claim.watched
         """Whether somebody reads the run's replies as they are written, as of the last script."""
+        self._spent = claim.spent
+        self._counted_at = time.monotonic()
 
     @property
     def has_unwritten(self) -> bool:
         """Whether anything noted is not in the ledger yet."""
         return bool(self._unwritten)
+
+    @property
+    def spent(self) -> Spent | None:
+        """What the whole tree has spent by the ledger's last word; its time goes on."""
+        if self._spent is None:
+            return None
+        return replace(self._spent, seconds=self._spent.seconds + time.monotonic() - self._counted_at)
 
     def note(self, entry: Entry) -> None:
         """Take an entry in; it is written with the next script."""
@@ -82,6 +94,7 @@ class Recorder:
                 self._claim, self._size, entries, usage=self._state.usage, durable=durable
             )
             self._size += len(entries)
+            self._spent, self._counted_at = notice.spent, time.monotonic()
         self.is_watched = notice.watched
         self._interrupt.cancelled = self._interrupt.cancelled or notice.cancel
         return self._interrupt.cancelled

@@ -68,8 +68,8 @@ class Runnable(ABC):
     def submit(self, input: Any, **options: Any) -> Run:
         """Start a run; returns its handle.
 
-        Options: `context`, `run_id` (makes the submit idempotent), `max_turns`, `queue`, `priority`,
-        `expires` (seconds or datetime by which a worker must have begun), `run_options`.
+        Options: `context`, `run_id` (makes the submit idempotent), `queue`, `priority`, and those of
+        `run_options.OptionKeywords`: `max_turns`, `model`, `budget`, `deadline`, `expires`, `tags`, `run_options` …
         Raises `SubmitError` before anything is stored.
         """
         return self._installed().submit(self, input, **options)

@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.limits import Limit, check_limits
+from orchestrator.prices import Prices
 
 ModelApi = Literal["responses", "chat", "schema-union", "rehearsal"]
 
@@ -51,6 +52,8 @@ class Settings(BaseSettings):
     """How often a call that failed for a passing reason (429, 5xx, timeout, lost connection) is made again."""
     limits: tuple[Limit, ...] = ()
     """What the whole fleet may ask of models, as a JSON list. The first whose pattern matches counts."""
+    prices: Prices = Prices({})
+    """What models cost for a million tokens, as JSON by model: `input`, `output`, and `cached_input` if it differs."""
     rehearsal_latency_seconds: float = Field(default=0.3, ge=0)
     """How long the rehearsal model pretends to think."""
 

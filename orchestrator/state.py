@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from orchestrator.budget import Quantity
 from orchestrator.entries import (
+    BudgetNotice,
     ChildEnded,
     ContextPatch,
     Entry,
@@ -93,6 +95,12 @@ class RunState:
     """Call id to payload, of every call of finished turns."""
     tool_users: set[str] = field(default_factory=set)
     """Agents that have used a tool or handed over."""
+    warned_limits: set[Quantity] = field(default_factory=set)
+    """Limits of the budget that this run has called nearly spent."""
+    spent_limit: Quantity | None = None
+    """The limit of the budget that is spent: one more model call, without tools, and no tool."""
+    has_last_reply: bool = False
+    """Whether that call was made."""
     outcome: Outcome | None = None
 
     def apply(self, entry: Entry) -> None:
@@ -117,6 +125,9 @@ class RunState:
             case Parked():
                 self._patch(entry.context)
                 self.failed_calls += entry.error is not None
+            case BudgetNotice():
+                self.warned_limits.add(entry.limit)
+                self.spent_limit = entry.limit if entry.is_spent else self.spent_limit
             case Outcome():
                 self._apply_outcome(entry)
             case Invoked():
@@ -152,6 +163,7 @@ class RunState:
         self.turns += 1
         self.active_turns += 1
         self.failed_calls = 0
+        self.has_last_reply = self.spent_limit is not None
         self.usage += reply.usage
         if any(is_call(item) for item in reply.items):
             self.tool_users.add(reply.agent)

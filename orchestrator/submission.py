@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from orchestrator.agent import Agent
 from orchestrator.children import describe_input, digest_of
 from orchestrator.context_binding import check_context, dump_context
 from orchestrator.entries import FlowScope, RunInput, RunOptions
 from orchestrator.errors import InputTooLarge, InvalidInput
 from orchestrator.ledger.base import NewRun
+from orchestrator.model_call import pick_model
 from orchestrator.models.base import Item
 from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
-from orchestrator.validation_text import describe_problems
 
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -32,12 +31,9 @@ def new_run(
     run_id: str,
     settings: Settings,
     context: Any = None,
-    max_turns: Any = ...,
-    run_options: RunOptions | Mapping[str, Any] | None = None,
-    expires: float | datetime | None = None,
+    options: RunOptions | None = None,
     queue: str | None = None,
     priority: int | None = None,
-    tenant: str | None = None,
     continuation: Mapping[str, Any] | None = None,
     task: str | None = None,
 ) -> NewRun:
@@ -48,17 +44,21 @@ def new_run(
     name = target if isinstance(target, str) else target.name
     task = task or (f"agents.{target}" if isinstance(target, str) else target.task_name)
     check_run_id(run_id)
-    if not isinstance(target, str):
-        check_context(context, target)
-        queue, priority = queue or target.queue, target.priority if priority is None else priority
     items = to_items(given)
     dumped = dump_context(context, owner=f"agent `{name}`")
     _check_size(items, dumped, name, settings)
-    options = _options(run_options, max_turns, expires, tenant, priority)
+    options = options or RunOptions()
+    priority = options.priority if priority is None else priority
+    if not isinstance(target, str):
+        check_context(context, target)
+        queue, priority = queue or target.queue, target.priority if priority is None else priority
+    options = options.model_copy(update={"priority": priority})
+    _check_prices(options, target, settings)
     scope = scope_of(given) if task.startswith("flows.") else None
     entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
-    # How long a submit may wait, and who reads along, do not make it another one.
-    essential = entry.model_copy(update={"options": options.model_copy(update={"expires_at": None, "stream": False})})
+    # How long a submit may take, and who reads along, do not make it another one.
+    inessential = {"expires_at": None, "deadline_at": None, "stream": False}
+    essential = entry.model_copy(update={"options": options.model_copy(update=inessential)})
     return NewRun(
         run_id=run_id,
         task=task,
@@ -122,21 +122,13 @@ def _check_size(items: list[Item], context: Any, name: str, settings: Settings) 
             )
 
 
-def _options(
-    given: RunOptions | Mapping[str, Any] | None,
-    max_turns: Any,
-    expires: float | datetime | None,
-    tenant: str | None,
-    priority: int | None,
-) -> RunOptions:
-    try:
-        options = given if isinstance(given, RunOptions) else RunOptions.model_validate(given or {})
-        changes: dict[str, Any] = {} if max_turns is ... else {"max_turns": max_turns}
-        changes |= {} if tenant is None else {"tenant": tenant}
-        changes |= {} if priority is None else {"priority": priority}
-        if expires is not None:
-            at = expires.timestamp() if isinstance(expires, datetime) else time.time() + expires
-            changes["expires_at"] = at
-        return RunOptions.model_validate({**options.model_dump(), **changes}) if changes else options
-    except ValidationError as error:
-        raise InvalidInput(f"The run's options are not valid: {describe_problems(error)}") from error
+def _check_prices(options: RunOptions, target: Runnable | str, settings: Settings) -> None:
+    """A budget of money needs prices. Workers see to the models that are not known here."""
+    if options.budget is None or options.budget.money is None or not isinstance(target, Agent):
+        return
+    model = pick_model(target, options, settings).name
+    if settings.prices.find(model) is None:
+        raise InvalidInput(
+            f"The budget is of money, and model `{model}` of agent `{target.name}` has no price. "
+            "Add it to ORCHESTRATOR_PRICES, here and on the workers, or give the budget in tokens."
+        )

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from orchestrator.budget import Budget
 from orchestrator.context_binding import check_context, dump_context
-from orchestrator.entries import DEFAULT_MAX_TURNS, RunOptions
+from orchestrator.entries import RunOptions
 from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.ledger.base import Pointer
+from orchestrator.model_settings import ModelSettings
+from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
 from orchestrator.runnable import Runnable
 
 MESSAGE_VERSION = 1
 POINTER_ARGUMENT = "run"
+_MODELS = {"run_options", "model_settings", "budget"}
 
 
 class StepMessage(BaseModel):
@@ -34,8 +39,21 @@ class FirstMessage(BaseModel):
 
     input: Any
     context: Any = None
-    max_turns: int | None = DEFAULT_MAX_TURNS
     run_options: RunOptions | None = None
+    max_turns: int | None = None
+    model: str | None = None
+    model_settings: ModelSettings | None = None
+    budget: Budget | None = None
+    deadline: float | datetime | None = None
+    """Seconds from when a worker takes the message, or a time."""
+    tenant: str | None = None
+    tags: tuple[str, ...] | None = None
+    metadata: dict[str, Any] | None = None
+
+    def options(self) -> RunOptions:
+        """The run's options. Raises `InvalidInput`."""
+        given: Any = {name: getattr(self, name) for name in self.model_fields_set - {"input", "context"}}
+        return make_options(**given)
 
 
 def write_arguments(target: Runnable, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,8 +62,13 @@ def write_arguments(target: Runnable, kwargs: Mapping[str, Any]) -> dict[str, An
     if "context" in written:
         check_context(written["context"], target)
         written["context"] = dump_context(written["context"], owner=f"`{target.name}`")
-    if isinstance(options := written.get("run_options"), RunOptions):
-        written["run_options"] = options.model_dump(mode="json", exclude_defaults=True)
+    if given := {name: written[name] for name in OptionKeywords.__annotations__ if name in written}:
+        refuse_passed_deadline(make_options(**cast(Any, given)))
+    for name in _MODELS & written.keys():
+        if isinstance(value := written[name], BaseModel):
+            written[name] = value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(deadline := written.get("deadline"), datetime):
+        written["deadline"] = deadline.isoformat()
     return written
 
 
@@ -68,7 +91,9 @@ def read_message(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> S
         return FirstMessage.model_validate(named)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise MessageError(f"Task `{task}` takes (input, context=, max_turns=). In its message, {wrong}.") from error
+        raise MessageError(
+            f"Task `{task}` takes an input, `context` and the options of a run. In its message, {wrong}."
+        ) from error
 
 
 def _read_step(task: str, body: Any) -> StepMessage:

@@ -162,8 +162,7 @@ class Orchestrator:
             run_id=request.id,
             settings=self.settings,
             context=message.context,
-            max_turns=message.max_turns if "max_turns" in message.model_fields_set else ...,
-            run_options=message.run_options,
+            options=message.options(),
             priority=(request.delivery_info or {}).get("priority"),
             continuation=read_continuation(request, self.app),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from orchestrator.cli.tree import RunNode
+from orchestrator.cli.nodes import RunNode
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Annotated, Any
 
@@ -22,8 +23,9 @@ from orchestrator.cli.console import (
     say,
 )
 from orchestrator.cli.follow import read_events
+from orchestrator.cli.nodes import RunNode, RunState
 from orchestrator.cli.render import RUN_STYLES, outcome_text, render_run
-from orchestrator.cli.tree import RunNode, RunState, fold_events, text_of
+from orchestrator.cli.tree import fold_events, text_of
 from orchestrator.errors import RunNotFound
 from orchestrator.ledger.base import RunSummary
 from orchestrator.loop import background
@@ -48,17 +50,18 @@ def show(context: typer.Context, run_id: RunArgument, as_json: JsonOption = Fals
 def list_runs(
     context: typer.Context,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the latest submitted runs, newest first."""
-    summaries = context.obj.connect().client.recent(limit)
+    summaries = context.obj.connect().client.recent(limit, tag=tag)
     now = time.time()
     if as_json:
         for summary in summaries:
             print_json(_as_row(summary, now))
         return
     if not summaries:
-        say("No runs yet. Start one: orchestrator run AGENT INPUT")
+        say(f"No runs with tag {tag!r}." if tag else "No runs yet. Start one: orchestrator run AGENT INPUT")
         return
     table = plain_table("RUN", "AGENT", "STATE", "STARTED", "TOOK", "TOKENS", "OUTCOME")
     table.columns[0].overflow = "fold"  # an id that is cut is of no use
@@ -90,6 +93,10 @@ def cancel(context: typer.Context, run_id: RunArgument) -> None:
 def _print_rest(node: RunNode, flower_url: str | None) -> None:
     say()
     say(f"Input: {clean(text_of(node.input))}")
+    if node.options.tags:
+        say(f"Tags: {clean(', '.join(node.options.tags))}")
+    if node.options.metadata:
+        say(f"Metadata: {clean(json.dumps(node.options.metadata, ensure_ascii=False))}")
     if node.outcome is not None and node.outcome.kind == "answer":
         say("Answer:", style="bold green")
         print_answer(node.outcome.output)
@@ -98,7 +105,7 @@ def _print_rest(node: RunNode, flower_url: str | None) -> None:
     usage = node.usage
     say(
         f"Usage: {usage.requests} model calls, {format_tokens(usage.total_tokens)} "
-        f"({usage.input_tokens:,} in, {usage.output_tokens:,} out)"
+        f"({usage.input_tokens:,} in, {usage.output_tokens:,} out)" + (f", cost {node.cost:.6g}" if node.cost else "")
     )
     if flower_url:
         for invocation in node.invocations:
@@ -124,6 +131,8 @@ def _as_row(summary: RunSummary, now: float) -> dict[str, Any]:
         "seconds": round(end - summary.started_at, 3),
         "tokens": (outcome.usage if outcome else summary.usage).total_tokens,
         "step": summary.step,
+        "tags": list(summary.tags),
+        "metadata": dict(summary.metadata),
         "outcome": (as_text(outcome.output) or error) if outcome else _describe_wait(summary),
     }
 

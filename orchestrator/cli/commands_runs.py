@@ -12,9 +12,23 @@ import typer
 from orchestrator.cli.console import clean, console, print_json, say, say_aside
 from orchestrator.cli.exits import INTERRUPTED, CommandError, exit_code_of_run
 from orchestrator.cli.follow import follow
+from orchestrator.cli.nodes import RunNode
 from orchestrator.cli.render import outcome_text, render_run
 from orchestrator.cli.session import Session
-from orchestrator.cli.tree import RunNode, RunTree
+from orchestrator.cli.submit_options import (
+    AnswerAtLimitOption,
+    BudgetOption,
+    ContextOption,
+    DeadlineOption,
+    PriorityOption,
+    QueueOption,
+    RunIdOption,
+    TagOption,
+    TurnsOption,
+    read_budget,
+    read_context,
+)
+from orchestrator.cli.tree import RunTree
 from orchestrator.cli.views import JsonView, LineView, LiveView, View
 from orchestrator.errors import ResultTimeout
 from orchestrator.run import Run
@@ -23,15 +37,6 @@ AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's
 InputArgument = Annotated[
     list[str], typer.Argument(metavar="INPUT…", help="What to say to it; `-` reads standard input.")
 ]
-ContextOption = Annotated[
-    str | None, typer.Option("--context", metavar="JSON", help="The run's context, a JSON object.")
-]
-RunIdOption = Annotated[
-    str | None, typer.Option("--run-id", help="An id of your own: submitting it twice starts one run.")
-]
-TurnsOption = Annotated[int | None, typer.Option("--max-turns", min=0, help="Model calls allowed. [default: 10]")]
-QueueOption = Annotated[str | None, typer.Option("--queue", help="Another queue for the first step.")]
-PriorityOption = Annotated[int | None, typer.Option("--priority", help="The messages' priority.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 TimeoutOption = Annotated[
     float | None, typer.Option("--timeout", min=0, help="Stop watching after so many seconds (exit code 5).")
@@ -48,10 +53,27 @@ def submit(
     max_turns: TurnsOption = None,
     queue: QueueOption = None,
     priority: PriorityOption = None,
+    budget: BudgetOption = None,
+    answer_at_limit: AnswerAtLimitOption = False,
+    deadline: DeadlineOption = None,
+    tags: TagOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start a run and print its id."""
-    started = _submit(context.obj, agent, input, run_context, run_id, max_turns, queue, priority)
+    limits = read_budget(budget, answer_at_limit=answer_at_limit)
+    started = _submit(
+        context.obj,
+        agent,
+        input,
+        queue=queue,
+        max_turns=max_turns,
+        run_id=run_id,
+        priority=priority,
+        context=read_context(run_context),
+        budget=limits,
+        deadline=deadline,
+        tags=tags,
+    )
     if as_json:
         print_json({"run_id": started.id, "agent": agent})
     else:
@@ -67,12 +89,30 @@ def run(
     max_turns: TurnsOption = None,
     queue: QueueOption = None,
     priority: PriorityOption = None,
+    budget: BudgetOption = None,
+    answer_at_limit: AnswerAtLimitOption = False,
+    deadline: DeadlineOption = None,
+    tags: TagOption = None,
     timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start a run, watch it, and print its answer. Ctrl-C stops watching; the run goes on."""
     is_watched = not as_json and console().is_terminal
-    started = _submit(context.obj, agent, input, run_context, run_id, max_turns, queue, priority, is_watched=is_watched)
+    limits = read_budget(budget, answer_at_limit=answer_at_limit)
+    started = _submit(
+        context.obj,
+        agent,
+        input,
+        queue=queue,
+        max_turns=max_turns,
+        run_id=run_id,
+        priority=priority,
+        context=read_context(run_context),
+        budget=limits,
+        deadline=deadline,
+        tags=tags,
+        run_options={"stream": is_watched},
+    )
     node = watch_run(started, as_json=as_json, timeout_seconds=timeout)
     if not as_json:
         _print_end(node)
@@ -124,26 +164,14 @@ def _choose_view(tree: RunTree, *, as_json: bool, is_live: bool) -> View:
 
 
 def _submit(
-    session: Session,
-    agent: str,
-    words: list[str],
-    context: str | None,
-    run_id: str | None,
-    max_turns: int | None,
-    queue: str | None,
-    priority: int | None,
-    *,
-    is_watched: bool = False,
+    session: Session, agent: str, words: list[str], *, queue: str | None, max_turns: int | None, **options: Any
 ) -> Run:
     orchestrator = session.connect()
     record = session.find_agent(agent)
-    options: dict[str, Any] = {"run_id": run_id, "priority": priority, "context": _read_context(context)}
-    options["queue"] = queue or (record.queue if record else None)
-    if is_watched:
-        options["run_options"] = {"stream": True}
     if max_turns is not None:
         options["max_turns"] = max_turns
-    return orchestrator.submit(agent, _read_input(words), **options)
+    queue = queue or (record.queue if record else None)
+    return orchestrator.submit(agent, _read_input(words), queue=queue, **options)
 
 
 def _read_input(words: list[str]) -> str:
@@ -151,18 +179,6 @@ def _read_input(words: list[str]) -> str:
     if not text.strip():
         raise CommandError("The input is empty. Give the agent something to work on.")
     return text
-
-
-def _read_context(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    try:
-        context = json.loads(text)
-    except ValueError as error:
-        raise CommandError(f"--context is not JSON: {error}.") from error
-    if not isinstance(context, dict):
-        raise CommandError('--context must be a JSON object, such as {"customer": 7}.')
-    return context
 
 
 def _print_end(node: RunNode) -> None:

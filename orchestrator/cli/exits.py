@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestrator.cli.console import error_console, say_aside
-from orchestrator.cli.tree import RunState
+from orchestrator.cli.nodes import RunState
 from orchestrator.errors import (
     LedgerError,
     OrchestratorError,

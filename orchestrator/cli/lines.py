@@ -7,10 +7,12 @@ from typing import assert_never
 
 from orchestrator.cli.activity import open_waits
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
-from orchestrator.cli.render import outcome_text
-from orchestrator.cli.tree import CallNode, RunNode, RunTree, text_of
+from orchestrator.cli.nodes import CallNode, RunNode
+from orchestrator.cli.render import describe_notice, outcome_text
+from orchestrator.cli.tree import RunTree, text_of
 from orchestrator.delta import Delta
 from orchestrator.entries import (
+    BudgetNotice,
     ChildEnded,
     HandedOff,
     Invoked,
@@ -60,6 +62,8 @@ def describe_event(event: Event, run: RunNode) -> str:
             return f"waits for {', '.join(open_waits(run))}, holding no worker"
         case Delta():
             return f"writes: {clip(entry.text)}"
+        case BudgetNotice():
+            return describe_notice(entry)
         case Outcome():
             return f"{run.state} after {format_seconds(event.at - run.began_at)}: {clip(outcome_text(run), 160)}"
         case _:

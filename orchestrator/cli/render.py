@@ -7,15 +7,9 @@ from rich.tree import Tree
 
 from orchestrator.cli.activity import activity_of
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
-from orchestrator.cli.tree import (
-    CallNode,
-    CallState,
-    InvocationNode,
-    RunNode,
-    RunState,
-    TurnNode,
-    text_of,
-)
+from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode, RunState, TurnNode
+from orchestrator.cli.tree import text_of
+from orchestrator.entries import BudgetNotice
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAMES_PER_SECOND = 10
@@ -78,6 +72,12 @@ def outcome_text(run: RunNode) -> str:
     return f"{error.get('type', 'RunFailed')}: {error.get('message', '')}"
 
 
+def describe_notice(notice: BudgetNotice) -> str:
+    """What there is to say about the budget."""
+    facts = f"{notice.spent:g} of {notice.allowed:g} {notice.limit.replace('_', ' ')}"
+    return f"budget spent ({facts}): answers once more, without tools" if notice.is_spent else f"budget: {facts} spent"
+
+
 def mark_of(run: RunNode, now: float) -> str:
     """A tick, a cross, or a spinner's frame."""
     return _RUN_MARKS.get(run.state) or _frame(now)
@@ -92,6 +92,8 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
             _add_call(branch, member, now, ids)
         if invocation.is_lost:
             branch.add(_line(("! its worker fell silent, another took over", "yellow")))
+    for notice in run.notices:
+        tree.add(_line((f"! {describe_notice(notice)}", "yellow")))
     activity = activity_of(run)
     if activity is not None:
         line = _line((f"{_frame(now)} ", "cyan"), activity.what, (f"  {format_seconds(now - activity.since)}", "dim"))

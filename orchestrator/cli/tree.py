@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from collections.abc import Iterable
+from typing import assert_never
 
+from orchestrator.budget import MICROS
+from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode, RunState, TurnNode
 from orchestrator.delta import Delta
 from orchestrator.entries import (
+    BudgetNotice,
     ChildEnded,
     HandedOff,
     Invoked,
@@ -22,101 +24,8 @@ from orchestrator.entries import (
 )
 from orchestrator.events import Event
 from orchestrator.run_ids import task_id
-from orchestrator.usage import Usage
-
-RunState = Literal["queued", "running", "parked", "answered", "failed", "cancelled"]
-CallState = Literal["asked", "running", "waiting", "done", "failed", "handoff", "ignored"]
 
 _ENDS: dict[str, RunState] = {"answer": "answered", "failure": "failed", "cancelled": "cancelled"}
-
-
-@dataclass
-class CallNode:
-    """A tool call, a call of another agent, a handoff, or a flow's member."""
-
-    call_id: str
-    tool: str
-    arguments: str
-    asked_at: float
-    state: CallState = "asked"
-    ended_at: float | None = None
-    output: str | list[Item] = ""
-    target: str = ""
-    """Whom a handoff leads to."""
-    child: RunNode | None = None
-    """The run that serves the call."""
-    is_member: bool = False
-    """Of a flow: nobody has called it with arguments."""
-
-
-@dataclass
-class TurnNode:
-    """One model call and what it asked for."""
-
-    number: int
-    model: str
-    usage: Usage
-    began_at: float
-    ended_at: float
-    text: str
-    calls: list[CallNode] = field(default_factory=list)
-
-
-@dataclass
-class InvocationNode:
-    """One Celery task of the run."""
-
-    step: int
-    task: str
-    task_id: str
-    worker: str
-    began_at: float
-    ended_at: float | None = None
-    is_lost: bool = False
-    """Whether its worker fell silent, so that another had to take over."""
-    turns: list[TurnNode] = field(default_factory=list)
-    members: list[CallNode] = field(default_factory=list)
-    """What a flow has started."""
-
-    @property
-    def name(self) -> str:
-        """The agent's or tool's name."""
-        return self.task.partition(".")[2]
-
-
-@dataclass
-class RunNode:
-    """One run, with the runs that it called below their calls."""
-
-    run_id: str
-    name: str = ""
-    """The first agent, or the tool."""
-    input: list[Item] = field(default_factory=list)
-    state: RunState = "queued"
-    began_at: float = 0.0
-    changed_at: float = 0.0
-    ended_at: float | None = None
-    turns: int = 0
-    usage: Usage = field(default_factory=Usage)
-    writing: str = ""
-    """What the model has written so far of its next reply."""
-    outcome: Outcome | None = None
-    waits_for: str = ""
-    """What a run that called nobody is parked for."""
-    invocations: list[InvocationNode] = field(default_factory=list)
-    calls: dict[str, CallNode] = field(default_factory=dict)
-
-    @property
-    def active(self) -> str:
-        """The agent that is, or was last, at work."""
-        return self.invocations[-1].name if self.invocations else self.name
-
-    def walk(self) -> Iterator[RunNode]:
-        """This run and all below it."""
-        yield self
-        for call in self.calls.values():
-            if call.child is not None:
-                yield from call.child.walk()
 
 
 class RunTree:
@@ -135,7 +44,7 @@ class RunTree:
         run, at, entry = self.node(event.run_id), event.at, event.entry
         match entry:
             case RunInput():
-                run.name, run.input, run.began_at = entry.agent, entry.items, at
+                run.name, run.input, run.began_at, run.options = entry.agent, entry.items, at, entry.options
             case Invoked():
                 _apply_invocation(run, entry, at)
             case Reply():
@@ -150,6 +59,8 @@ class RunTree:
                 _apply_handoff(run, entry, at)
             case Parked():
                 self._apply_parked(run, entry, at)
+            case BudgetNotice():
+                run.notices.append(entry)
             case Outcome():
                 _apply_outcome(run, entry, at)
             case Delta():
@@ -209,7 +120,8 @@ def _apply_reply(run: RunNode, entry: Reply, at: float) -> None:
         if item.get("type") == "function_call" and item.get("call_id") not in run.calls
     ]
     run.calls.update({call.call_id: call for call in calls})
-    turn = TurnNode(run.turns, entry.model, entry.usage, run.changed_at, at, text_of(entry.items), calls)
+    cost = entry.cost_micros / MICROS
+    turn = TurnNode(run.turns, entry.model, entry.usage, run.changed_at, at, text_of(entry.items), calls, cost)
     if run.invocations:
         run.invocations[-1].turns.append(turn)
 

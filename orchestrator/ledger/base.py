@@ -8,17 +8,36 @@ connection: it then reports what its first execution did, or raises `Fenced`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
 
 from orchestrator.entries import Entry, EntryBase, Outcome
-from orchestrator.errors import MessageError
 from orchestrator.ledger.inspection import Inspection
 from orchestrator.ledger.live import START, LiveLedger, Notice, Position
+from orchestrator.ledger.values import (
+    AgentRecord,
+    Claim,
+    LedgerSettings,
+    NewRun,
+    Pointer,
+    Renewal,
+    RunSummary,
+    Status,
+)
 from orchestrator.usage import Usage
 
-Status = Literal["queued", "running", "parked", "done"]
+__all__ = [
+    "AgentRecord",
+    "CancelledMeanwhile",
+    "Claim",
+    "Fenced",
+    "Ledger",
+    "LedgerSettings",
+    "NewRun",
+    "Pointer",
+    "Renewal",
+    "RunSummary",
+    "Status",
+]
 
 
 class Fenced(Exception):
@@ -32,114 +51,6 @@ class CancelledMeanwhile(Exception):
         super().__init__("The run was cancelled.")
         self.outcome = outcome
         self.pointers = pointers
-
-
-@dataclass(frozen=True)
-class LedgerSettings:
-    """The ledger's times, in seconds, and its limits. The numbers' reasons are in docs/protocol.md."""
-
-    grace_seconds: float = 5.0
-    max_grace_seconds: float = 60.0
-    lease_seconds: float = 30.0
-    retention_seconds: float = 86_400.0
-    max_tries: int = 5
-
-
-@dataclass(frozen=True)
-class Pointer:
-    """A step that is queued: what a message has to say, and the headers that it needs."""
-
-    run_id: str
-    step: int
-    task: str
-    """The Celery task's name: `agents.<name>` or `tools.<name>`."""
-    queue: str | None = None
-    priority: int | None = None
-    note: str = ""
-    """A few words for people: what this step is about."""
-    continuation: Mapping[str, Any] = field(default_factory=dict)
-    """The Celery headers of the producer's request: chain, chord, group, callbacks …"""
-
-
-@dataclass(frozen=True)
-class NewRun:
-    """What `start` needs to create a run."""
-
-    run_id: str
-    task: str
-    digest: str
-    """Of task and input: the same id with another digest is a conflict."""
-    entry: EntryBase
-    """The `RunInput`."""
-    queue: str | None = None
-    priority: int | None = None
-    note: str = ""
-    continuation: Mapping[str, Any] = field(default_factory=dict)
-    parent: tuple[str, str] | None = None
-    """The run that waits for this one, and its call id."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The licence to move a run on."""
-
-    run_id: str
-    step: int
-    fence: int
-    size: int
-    """Entries in the log; `append` and the commits say it back, so that none is applied twice."""
-    task: str
-    entries: list[Entry]
-    cancel: bool
-    outcome: Outcome | None
-    """Set: only the delivery is left."""
-    parent: tuple[str, str] | None
-    continuation: Mapping[str, Any]
-    damage: MessageError | None = None
-    """Set: `entries` ends where the log could no longer be read."""
-    watched: bool = False
-    """Somebody reads along: see `Notice`."""
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A run at one glance. Times are Unix seconds."""
-
-    run_id: str
-    status: Status
-    task: str
-    step: int
-    queue: str | None
-    started_at: float
-    updated_at: float
-    usage: Usage
-    cancel: bool
-    outcome: Outcome | None
-    parent: tuple[str, str] | None
-    waits: dict[str, str]
-    tries: int
-    size: int
-
-    @property
-    def agent(self) -> str:
-        """The active agent's name, or the queued tool's."""
-        return self.task.partition(".")[2]
-
-
-@dataclass(frozen=True)
-class AgentRecord:
-    """A task that a live worker has loaded."""
-
-    task: str
-    module: str
-    queue: str | None
-    worker: str
-    seen_at: float
-    is_live: bool = True
-    """False: the worker that had it is gone."""
-
-
-Renewal = Literal["held", "cancel", "fenced"]
 
 
 class Ledger(LiveLedger, Inspection):
@@ -177,7 +88,7 @@ class Ledger(LiveLedger, Inspection):
         usage: Usage | None = None,
         durable: bool = False,
     ) -> Notice:
-        """Record entries at log size `at`. After a notice of a cancel, start nothing more.
+        """Record entries at log size `at`, and count what they say the tree has spent. After a cancel, start nothing.
 
         `started` and `settled` name call ids besides those of `Started` and `Output` entries; `usage` is what the run
         has spent; `durable`: to the disk, if the server can tell. Raises `Fenced`, `ValueError` for a settled call.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.entries import EntryBase, HandedOff, Outcome, Output, Parked, Reply, Started
+from orchestrator.budget import MICROS, Budget, Quantity, Spent
+from orchestrator.entries import EntryBase, HandedOff, Outcome, Output, Parked, Reply, RunInput, RunOptions, Started
 from orchestrator.errors import RunCancelled, RunPoisoned, describe_error
 from orchestrator.usage import Usage
+
+_UNITS: dict[str, int] = {"money": MICROS, "seconds": 1000}
 
 UNKNOWN = "Unknown: the run ended before the result of this call was recorded. It may have taken effect."
 
@@ -29,6 +33,38 @@ class Writing:
         """Whether the run got anywhere. Not by `Started`: a tool that kills its worker starts every time."""
         return bool(self.settled) or any(isinstance(entry, Reply) for entry in self.entries)
 
+    @property
+    def spent(self) -> dict[str, int]:
+        """What is to be added to the tree's spending; the ledger counts tool calls by itself, each call id once."""
+        replies = [entry for entry in self.entries if isinstance(entry, Reply)]
+        return {
+            "turns": len(replies),
+            "tokens": sum(reply.usage.total_tokens for reply in replies),
+            "money": sum(reply.cost_micros for reply in replies),
+        }
+
+
+def warn_thresholds(budget: Budget) -> dict[Quantity, int]:
+    """From which amount on each limit is near, in the ledger's whole units: millionths and milliseconds."""
+    return {name: math.ceil(limit * budget.warn_at * _UNITS.get(name, 1)) for name, limit in budget.limits()}
+
+
+def spent_from(counted: Mapping[str, int], *, milliseconds: float, warned: Mapping[Quantity, str]) -> Spent:
+    """A tree's spending, from what the ledger has counted."""
+    return Spent(
+        tokens=counted.get("tokens", 0),
+        money=counted.get("money", 0) / MICROS,
+        turns=counted.get("turns", 0),
+        tool_calls=counted.get("tool_calls", 0),
+        seconds=milliseconds / 1000,
+        warned=warned,
+    )
+
+
+def options_of(entry: EntryBase) -> RunOptions:
+    """The options of a run's first entry."""
+    return entry.options if isinstance(entry, RunInput) else RunOptions()
+
 
 def read_entries(
     entries: Sequence[EntryBase],
@@ -46,6 +82,11 @@ def read_entries(
 def is_move(entry: EntryBase) -> bool:
     """Whether the entry would be untrue if the run ended instead of moving."""
     return isinstance(entry, HandedOff | Parked)
+
+
+def is_counted_call(caller: str, task: str) -> bool:
+    """Whether creating a child is a tool call: an agent's call of an agent or flow is. Tools count when they start."""
+    return caller.startswith("agents.") and not task.startswith("tools.")
 
 
 def cancelled_outcome(run_id: str) -> Outcome:

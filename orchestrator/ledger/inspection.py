@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from orchestrator.ledger.values import AgentRecord, RunSummary
 from orchestrator.risks import Risk
-
-if TYPE_CHECKING:
-    from orchestrator.ledger.base import AgentRecord, RunSummary
 
 
 class Inspection(ABC):
     """Reads that no run's way depends on."""
 
     @abstractmethod
-    async def recent(self, limit: int) -> list[RunSummary]:
-        """The latest submitted runs that nobody called as a tool, newest first."""
+    async def recent(self, limit: int, *, tag: str | None = None) -> list[RunSummary]:
+        """The latest submitted runs that nobody called as a tool, newest first; with a tag, only those that have it."""
 
     @abstractmethod
     async def deadlines(self, limit: int) -> list[tuple[str, float]]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.budget import Spent
 from orchestrator.delta import Delta
 from orchestrator.entries import Entry
 
@@ -27,6 +28,8 @@ class Notice:
     """The run was cancelled: start nothing more."""
     watched: bool = False
     """Somebody wants to read the replies of this tree of runs as they are written."""
+    spent: Spent | None = None
+    """What the whole tree has spent, if it has a budget."""
 
 
 class LiveLedger(ABC):

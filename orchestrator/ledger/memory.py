@@ -68,6 +68,7 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
             parent=run.parent,
             continuation=run.continuation,
             watched=self.is_watched(run_id),
+            spent=self._runs.spent(run),
         )
 
     async def append(
@@ -131,7 +132,8 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         for child in children:
             self._runs.check_digest(child)
         run = self._begin_move(claim, at, read_entries(entries, settled=settled, usage=usage))
-        run.status, run.holder, run.note, run.deadline = "parked", None, note, timer_at
+        run.status, run.holder, run.note = "parked", None, note
+        run.deadline = min((at for at in (timer_at, run.spending.ends_at) if at is not None), default=None)
         pointers = [pointer for child in children for pointer in self._runs.wait_for(run, child)]
         only_sleeps = timer_at is not None and not children
         if not run.waits and not only_sleeps:
@@ -221,7 +223,7 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
     # ---- parts ------------------------------------------------------------------------------
 
     def _notice(self, run: MemoryRun) -> Notice:
-        return Notice(run.cancel, self.is_watched(run.run_id))
+        return Notice(run.cancel, self.is_watched(run.run_id), self._runs.spent(run))
 
     def _begin_move(self, claim: Claim, at: int, writing: Writing) -> MemoryRun:
         run = self._runs.find_held(claim)

@@ -19,8 +19,9 @@ class MemoryInspection(Inspection):
         self._clock = clock
         self._announced: dict[tuple[str, str], Announcement] = {}
 
-    async def recent(self, limit: int) -> list[RunSummary]:
-        return [run.summary() for run in self._runs.root_runs()[:limit]]
+    async def recent(self, limit: int, *, tag: str | None = None) -> list[RunSummary]:
+        found = [run for run in self._runs.root_runs() if tag is None or tag in run.options.tags]
+        return [run.summary() for run in found[:limit]]
 
     async def deadlines(self, limit: int) -> list[tuple[str, float]]:
         return self._runs.deadlines()[:limit]

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.entries import ChildEnded, Entry, EntryBase, Outcome, dump_entry, load_entry
+from orchestrator.budget import Spent
+from orchestrator.entries import ChildEnded, Entry, EntryBase, Outcome, RunOptions, dump_entry, load_entry
 from orchestrator.ledger import entry_rules, refusals
 from orchestrator.ledger.base import Claim, LedgerSettings, NewRun, Pointer, RunSummary, Status
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Position
+from orchestrator.ledger.memory_spending import Spending, new_spending
+from orchestrator.run_ids import root_of
 from orchestrator.usage import Usage
 
 
@@ -31,6 +34,10 @@ class MemoryRun:
     parent: tuple[str, str] | None
     started_at: float
     updated_at: float
+    options: RunOptions
+    spending: Spending
+    """The whole tree's: runs of a tree share it."""
+    tree_started_at: float
     cancel: bool = False
     status: Status = "queued"
     step: int = 1
@@ -72,6 +79,8 @@ class MemoryRun:
             waits=dict(self.waits),
             tries=self.tries,
             size=len(self.log),
+            tags=self.options.tags,
+            metadata=self.options.metadata,
         )
 
 
@@ -146,6 +155,8 @@ class MemoryRuns:
 
     def _create(self, new: NewRun) -> MemoryRun:
         now = self._clock()
+        options = entry_rules.options_of(new.entry)
+        root = self.find(root_of(new.run_id))
         run = MemoryRun(
             run_id=new.run_id,
             task=new.task,
@@ -158,6 +169,9 @@ class MemoryRuns:
             parent=new.parent,
             started_at=now,
             updated_at=now,
+            options=options,
+            spending=root.spending if root else new_spending(options, now),
+            tree_started_at=root.started_at if root else now,
             cancel=self._cancelled_in_advance.pop(new.run_id, 0.0) > now,
         )
         self._runs[new.run_id] = run
@@ -183,6 +197,10 @@ class MemoryRuns:
         now = max(milliseconds, int(self._clock() * 1000))
         self._last_position = (now, number + 1 if now == milliseconds else 0)
         return "{}-{}".format(*self._last_position)
+
+    def spent(self, run: MemoryRun) -> Spent | None:
+        """What the run's tree has spent, if it has a budget."""
+        return run.spending.total(self._clock() - run.tree_started_at)
 
     def set_deadline(self, run: MemoryRun, seconds: float) -> None:
         """Let any worker move the run on after these seconds."""
@@ -210,6 +228,8 @@ class MemoryRuns:
             self.add_entry(run, child_ended(child, child.outcome))
             return []
         call_id = new.parent[1] if new.parent else ""
+        if child is None and entry_rules.is_counted_call(run.task, new.task):
+            run.spending.count_call()
         run.waits[call_id] = new.run_id
         pointer = self.start(new)
         return [pointer] if pointer else []
@@ -223,7 +243,9 @@ class MemoryRuns:
         return [] if run.waits else [self.wake(run)]
 
     def record(self, run: MemoryRun, writing: Writing) -> None:
-        """Record a holder's entries and what they say about tool calls."""
+        """Record a holder's entries, and what they say about tool calls and spending."""
+        new_calls = len(writing.started.keys() - run.started.keys() - run.settled)
+        run.spending.count(run.run_id, writing, new_calls=new_calls, seconds=self._clock() - run.tree_started_at)
         for entry in writing.entries:
             self.add_entry(run, entry)
         run.started |= writing.started

@@ -33,6 +33,10 @@ PATIENCE_SECONDS = 8.0
 """How long a call outlasts a server that is away: longer than a restart, shorter than a lease."""
 
 
+RECENT_BATCH = 500
+"""How many runs are read at once in the search for a tag."""
+
+
 class RedisLedger(RedisLive, Ledger):
     """Runs on one Redis or Valkey primary, version 7 or newer. Connects at the first call."""
 
@@ -115,7 +119,10 @@ class RedisLedger(RedisLive, Ledger):
         usage: Usage | None = None,
     ) -> list[Pointer]:
         arguments = codec.commit_arguments(claim, at, read_entries(entries, settled=settled, usage=usage))
-        arguments |= {"note": note, "children": [codec.new_run_arguments(child) for child in children]}
+        arguments |= {
+            "note": note,
+            "children": [codec.new_run_arguments(child, caller=claim.task) for child in children],
+        }
         if timer_at is not None:
             arguments["timer_at"] = milliseconds(timer_at)
         texts = [dump_entry(entry) for entry in [*entries, *(child.entry for child in children)]]
@@ -173,18 +180,21 @@ class RedisLedger(RedisLive, Ledger):
         items = await self._connection.command("XRANGE", self._keys.log(run_id), f"({after}", "+")
         return [(position, load_entry(fields["e"])) for position, fields in items]
 
-    async def recent(self, limit: int) -> list[RunSummary]:
+    async def recent(self, limit: int, *, tag: str | None = None) -> list[RunSummary]:
         summaries: list[RunSummary] = []
+        looked_at = 0
         while len(summaries) < limit:
-            ids = await self._connection.command("ZREVRANGE", self._keys.runs, len(summaries), limit - 1)
-            found = await self._summarise(ids)
-            summaries += found
-            gone = set(ids) - {summary.run_id for summary in found}
-            if not gone:
+            batch = limit - len(summaries) if tag is None else RECENT_BATCH
+            ids = await self._connection.command("ZREVRANGE", self._keys.runs, looked_at, looked_at + batch - 1)
+            if not ids:
                 break
-            # Older ones take the places of those that have expired: look again.
-            await self._connection.command("ZREM", self._keys.runs, *gone)
-        return summaries
+            found = await self._summarise(ids)
+            summaries += [summary for summary in found if tag is None or tag in summary.tags]
+            looked_at += len(found)
+            gone = set(ids) - {summary.run_id for summary in found}
+            if gone:  # older ones move up into the places of those that have expired
+                await self._connection.command("ZREM", self._keys.runs, *gone)
+        return summaries[:limit]
 
     async def deadlines(self, limit: int) -> list[tuple[str, float]]:
         rows = await self._connection.command("ZRANGE", self._keys.due, 0, limit - 1, "WITHSCORES")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.budget import Quantity, Spent
 from orchestrator.entries import Entry, Invoked, Outcome, dump_entry, load_entry
 from orchestrator.errors import MessageError
 from orchestrator.ledger import entry_rules
@@ -14,12 +15,21 @@ from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Notice
 from orchestrator.usage import Usage
 
+# In the order of spending.lua.
+_SPENT: tuple[Quantity, ...] = ("turns", "tokens", "money", "tool_calls")
+_WARNED: tuple[Quantity, ...] = (*_SPENT, "seconds")
+
 UNKNOWN_OUTPUT = dump_entry(entry_rules.unknown_output("", ""))
 
 
-def new_run_arguments(run: NewRun) -> dict[str, Any]:
-    """What scripts need to create a run, but for its entry. Without nulls: cjson takes them for values."""
+def new_run_arguments(run: NewRun, *, caller: str = "") -> dict[str, Any]:
+    """What scripts need to create a run, but for its entry. Without nulls: cjson takes them for values.
+
+    `caller` is the task of the run that creates it.
+    """
     parent, parent_call = run.parent or (None, None)
+    options = entry_rules.options_of(run.entry)
+    budget = options.budget
     fields = {
         "run_id": run.run_id,
         "task": run.task,
@@ -30,6 +40,12 @@ def new_run_arguments(run: NewRun) -> dict[str, Any]:
         "continuation": json.dumps(dict(run.continuation), ensure_ascii=False),
         "parent": parent,
         "parent_call": parent_call,
+        "is_counted": entry_rules.is_counted_call(caller, run.task) or None,
+        "tags": json.dumps(options.tags, ensure_ascii=False) if options.tags else None,
+        "metadata": json.dumps(options.metadata, ensure_ascii=False) if options.metadata else None,
+        "budget": budget.model_dump_json(exclude_defaults=True) if budget else None,
+        "seconds": round(budget.seconds * 1000) if budget and budget.seconds else None,
+        "deadline_at": round(options.deadline_at * 1000) if options.deadline_at else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -65,6 +81,8 @@ def write_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
     }
     if writing.usage is not None:
         arguments["usage"] = writing.usage.model_dump_json(exclude_defaults=True)
+    if budget := claim.options.budget:
+        arguments |= {"spent": writing.spent, "warn_at": entry_rules.warn_thresholds(budget)}
     return arguments
 
 
@@ -116,14 +134,24 @@ def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
         parent=(parent, parent_call) if parent else None,
         continuation=json.loads(continuation),
         damage=damage,
-        watched=read_notice(notice).watched,
+        watched=bool(notice[1]),
+        spent=_read_spent(notice[2]),
     )
 
 
-def read_notice(answer: Sequence[int]) -> Notice:
+def read_notice(answer: Sequence[Any]) -> Notice:
     """What a script tells the holder of its run."""
-    cancel, watched = answer
-    return Notice(bool(cancel), bool(watched))
+    cancel, watched, spent = answer
+    return Notice(bool(cancel), bool(watched), _read_spent(spent))
+
+
+def _read_spent(answer: Sequence[Any] | None) -> Spent | None:
+    if not answer:
+        return None
+    now, (started_at, *values) = answer
+    counted: dict[str, int] = {name: int(value or 0) for name, value in zip(_SPENT, values, strict=False)}
+    warned = {limit: run_id for limit, run_id in zip(_WARNED, values[len(_SPENT) :], strict=True) if run_id}
+    return entry_rules.spent_from(counted, milliseconds=now - int(started_at), warned=warned)
 
 
 def _load_readable(log: Sequence[str]) -> tuple[list[Entry], MessageError | None]:
@@ -156,4 +184,6 @@ def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
         waits=json.loads(fields.get("waits", "{}")),
         tries=int(fields["tries"]),
         size=int(fields["size"]),
+        tags=tuple(json.loads(fields.get("tags", "[]"))),
+        metadata=json.loads(fields.get("metadata", "{}")),
     )

@@ -66,7 +66,7 @@ class RedisScripts:
 def _read_script(name: str) -> str:
     folder = files("orchestrator.ledger") / "scripts"
     flags = "allow-oom" if name in _RUN_WHEN_FULL else ""
-    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name)]
+    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("base", "spending", "common", name)]
     # With this line a full server refuses a script before its first write, never in the middle.
     return "\n".join([f"#!lua flags={flags}", *parts])
 

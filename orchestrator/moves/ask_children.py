@@ -16,6 +16,10 @@ from orchestrator.turn import AskChildren
 
 async def ask_children(run: ActiveRun, move: AskChildren) -> Performed | None:
     """Start a child for each call. `None`: none could be started, and all calls have failed."""
+    calls = [call for call, _ in move.calls]
+    if not run.budget.may_begin(tool_calls=len(calls)):
+        run.budget.refuse(calls)
+        return None
     for call, tool in move.calls:
         await run.hooks.tool_start(run.tool_context(call), tool)
     patch = run.binding.take_patch()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from orchestrator.active_run import ActiveRun
+from orchestrator.budget_keeper import LAST_CALL
 from orchestrator.delta_writer import DeltaWriter
 from orchestrator.engine import Performed
 from orchestrator.entries import Parked, Reply
-from orchestrator.errors import MaxTurnsExceeded, ModelUnavailable, RunExpired, describe_error
+from orchestrator.errors import MaxTurnsExceeded, ModelUnavailable, RunExpired, UserError, describe_error
 from orchestrator.model_call import build_request, pick_model
 from orchestrator.model_retry import retry_delay
 from orchestrator.models.base import Model, ModelReply, ModelRequest
 from orchestrator.moves.pass_limit import pass_limit
+from orchestrator.prices import cost_in_micros
 from orchestrator.toolbox import Toolbox
 
 
@@ -21,6 +24,7 @@ async def call_model(run: ActiveRun, toolbox: Toolbox) -> Performed | None:
     _check_limits(run)
     if run.recorder.has_unwritten and await run.recorder.write():
         return None
+    is_last = not run.budget.may_begin()
     permit = await pass_limit(run, toolbox)
     if isinstance(permit, Performed):
         return permit
@@ -28,7 +32,7 @@ async def call_model(run: ActiveRun, toolbox: Toolbox) -> Performed | None:
         async with permit:
             if run.state.active_turns == 0 and run.state.failed_calls == 0:
                 await run.hooks.agent_start()
-            await permit.hear(await _ask(run, toolbox))
+            await permit.hear(await _ask(run, toolbox, is_last=is_last))
     except ModelUnavailable as error:
         return await _park_until_retry(run, error)
     return None
@@ -43,9 +47,11 @@ def _check_limits(run: ActiveRun) -> None:
         raise RunExpired("No worker had begun the run by the time given as `expires`.")
 
 
-async def _ask(run: ActiveRun, toolbox: Toolbox) -> ModelReply:
+async def _ask(run: ActiveRun, toolbox: Toolbox, *, is_last: bool) -> ModelReply:
     model = pick_model(run.agent, run.state.options, run.engine.settings)
+    _check_price(run, model)
     request = await build_request(run.agent, run.state, run.context, toolbox, model.name)
+    request = _mind_budget(run, request, is_last=is_last)
     await run.hooks.llm_start(request.instructions, request.input)
     reply = await _respond(run, model, request)
     run.note(
@@ -55,6 +61,7 @@ async def _ask(run: ActiveRun, toolbox: Toolbox) -> ModelReply:
             usage=reply.usage,
             model=reply.model,
             response_id=reply.response_id,
+            cost_micros=_cost(run, model, reply),
         )
     )
     await run.hooks.llm_end(reply)
@@ -71,6 +78,34 @@ async def _respond(run: ActiveRun, model: Model, request: ModelRequest) -> Model
         return await model.respond(request, on_delta=writer.add)
     finally:
         await writer.finish()
+
+
+def _mind_budget(run: ActiveRun, request: ModelRequest, *, is_last: bool) -> ModelRequest:
+    """Tell the agent about its budget. The last call has no tools."""
+    words = LAST_CALL if is_last else run.budget.words_for_agent()
+    if words is None:
+        return request
+    request = replace(request, instructions=f"{request.instructions}\n\n{words}" if request.instructions else words)
+    if not is_last:
+        return request
+    settings = request.settings.model_copy(update={"tool_choice": None, "parallel_tool_calls": None})
+    return replace(request, tools=(), settings=settings)
+
+
+def _check_price(run: ActiveRun, model: Model) -> None:
+    """Raise `UserError` before a call whose cost could not be counted."""
+    budget, prices = run.state.options.budget, run.engine.settings.prices
+    if budget is not None and budget.money is not None and prices.find(model.name) is None:
+        raise UserError(
+            f"The run has a budget of money, and model `{model.name}` of agent `{run.agent.name}` has no price. "
+            "Add it to ORCHESTRATOR_PRICES on the workers."
+        )
+
+
+def _cost(run: ActiveRun, model: Model, reply: ModelReply) -> int:
+    prices = run.engine.settings.prices
+    price = prices.find(model.name) or prices.find(reply.model)
+    return cost_in_micros(price, reply.usage) if price else 0
 
 
 async def _park_until_retry(run: ActiveRun, error: ModelUnavailable) -> Performed:

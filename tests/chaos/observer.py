@@ -36,6 +36,8 @@ class SeenRun:
     status: str
     outcome: dict[str, Any] | None
     entries: list[dict[str, Any]]
+    spent: dict[str, int]
+    """What the tree below a root with a budget has spent, as the ledger counted it."""
 
     def count(self, kind: str) -> int:
         """How many entries of a type its log has."""
@@ -94,7 +96,8 @@ class Observer:
         fields = self._redis.hgetall(self._keys.run(run_id))
         log = self._redis.xrange(self._keys.log(run_id))
         outcome = json.loads(fields["outcome"]) if "outcome" in fields else None
-        return SeenRun(fields.get("status", "NONE"), outcome, [json.loads(entry["e"]) for _, entry in log])
+        spent = {name.partition(":")[2]: int(value) for name, value in fields.items() if name.startswith("spent:")}
+        return SeenRun(fields.get("status", "NONE"), outcome, [json.loads(entry["e"]) for _, entry in log], spent)
 
     def due(self) -> list[str]:
         """Runs that have a deadline: there is something left to do for them."""

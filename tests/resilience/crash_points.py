@@ -14,6 +14,7 @@ from celery import Celery, signals
 from orchestrator.celery.runtime import Orchestrator, ledger_settings
 from orchestrator.entries import EntryBase
 from orchestrator.ledger.base import Claim, Pointer
+from orchestrator.ledger.live import Notice
 from orchestrator.ledger.redis import RedisLedger
 from orchestrator.renewer import Renewer
 from tests.chaos import chaos_app
@@ -59,7 +60,7 @@ class CrashingLedger(RedisLedger):
             self._bomb.reach(f"after claim of {claim.task}")
         return claim
 
-    async def append(self, claim: Claim, at: int, entries: Sequence[EntryBase], **options: Any) -> bool:
+    async def append(self, claim: Claim, at: int, entries: Sequence[EntryBase], **options: Any) -> Notice:
         kinds = "+".join(dict.fromkeys(getattr(entry, "type", "") for entry in entries))
         self._bomb.reach(f"before {kinds} of {claim.task}")
         answer = await super().append(claim, at, entries, **options)

@@ -28,6 +28,8 @@ END_SECONDS = 30.0
 STOP_SECONDS = 10.0
 SIDE_BY_SIDE = 8
 SUBJECT = "item-1"
+BUDGET = {"tokens": 1_000_000, "turns": 1_000, "tool_calls": 1_000}
+"""More than anything here spends: the ledger counts."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,16 @@ class Journey:
     def lost_calls(self) -> int:
         """Model calls that had to be made again."""
         return self.calls - self.distinct_calls
+
+    def recorded_spending(self) -> dict[str, int]:
+        """What the logs say that the whole tree has spent: replies, their tokens, calls that began, called agents."""
+        entries = [entry for run in self.runs.values() for entry in run.entries]
+        replies = [entry for entry in entries if entry["type"] == "reply"]
+        called = {entry["call_id"] for entry in entries if entry["type"] == "started"}
+        called |= {run.entries[0]["call"]["call_id"] for run in self.runs.values() if run.entries[0].get("call")}
+        tokens = sum(reply["usage"].get("total_tokens", 0) for reply in replies)
+        counted = {"turns": len(replies), "tokens": tokens, "tool_calls": len(called)}
+        return {name: amount for name, amount in counted.items() if amount}
 
     def ordinary_tasks(self) -> Counter[str]:
         """How often each ordinary task ran, by id."""
@@ -147,7 +159,7 @@ def _submit_chain(app: Celery) -> dict[str, str]:
     ids = [f"{SUBJECT}-prepare", SUBJECT, f"{SUBJECT}-keep"]
     chain(
         app.signature("chaos.prepare", (SUBJECT,), task_id=ids[0]),
-        _agent(app, "everything").set(task_id=ids[1]),
+        _agent(app, "everything", budget=BUDGET).set(task_id=ids[1]),
         app.signature("chaos.keep", (SUBJECT,), task_id=ids[2]),
     ).apply_async()
     answer = AGENTS["everything"](f"prepared {SUBJECT}")
@@ -166,15 +178,15 @@ def _submit_chord(app: Celery) -> dict[str, str]:
 
 def _submit_packer(app: Celery) -> dict[str, str]:
     """An agent with tools on another queue."""
-    app.orchestrator.submit("packer", SUBJECT, run_id=SUBJECT)  # type: ignore[attr-defined]
+    app.orchestrator.submit("packer", SUBJECT, run_id=SUBJECT, budget=BUDGET)  # type: ignore[attr-defined]
     return {SUBJECT: AGENTS["packer"](SUBJECT)}
 
 
 _CANVASES = {"chain": _submit_chain, "chord": _submit_chord, "packer": _submit_packer}
 
 
-def _agent(app: Celery, name: str, *args: str) -> Any:
-    return app.orchestrator.registry.agent(name).s(*args)  # type: ignore[attr-defined]
+def _agent(app: Celery, name: str, *args: str, **options: Any) -> Any:
+    return app.orchestrator.registry.agent(name).s(*args, **options)  # type: ignore[attr-defined]
 
 
 @contextmanager

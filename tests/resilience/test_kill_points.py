@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.embedded import EmbeddedValkey
-from tests.resilience.journey import Case, Journey, travel_all
+from tests.resilience.journey import SUBJECT, Case, Journey, travel_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -86,6 +86,8 @@ def test_run_goes_on_from_a_killed_worker(journeys: dict[Case, Journey], case: C
         assert len(keys) == 1 or kind == "rerun", f"report tool `{tool}` started {len(keys)} times"
         assert len(set(keys)) == 1, f"tool `{tool}` saw several keys: {keys}"
     assert journey.ordinary_tasks().keys() == {task_id for task_id in journey.expected if is_ordinary(task_id)}
+    if case.canvas != "chord":
+        assert journey.runs[SUBJECT].spent == journey.recorded_spending()
     assert journey.due == []
     assert journey.keys_left == []
 

@@ -229,3 +229,52 @@ def test_names_that_are_parts_of_others_are_left_out_of_a_list() -> None:
     names = ["blog", "blog.critic", "support.triage", "airline", "airline.seats"]
 
     assert main_names(names) == ["airline", "blog", "support.triage"]
+
+
+def test_run_ends_at_its_budget(use: Callable[[InProcess], Command]) -> None:
+    adding = function_call("add", {"a": 1, "b": 2})
+    command = use(InProcess([clerk(ScriptedModel([adding, "never"]))]))
+
+    result = command("run", "clerk", "1 plus 2", "--budget", "turns=1", "--budget", "tokens=50000")
+
+    assert result.exit_code == 1
+    assert "BudgetExceeded: The run and those below it have spent 1 of the 1 turns" in result.output
+
+
+def test_run_answers_at_its_budget_if_it_is_asked_to(use: Callable[[InProcess], Command]) -> None:
+    adding = function_call("add", {"a": 1, "b": 2})
+    command = use(InProcess([clerk(ScriptedModel([adding, "About 3."]))]))
+
+    result = command("run", "clerk", "1 plus 2", "--budget", "turns=1", "--answer-at-limit")
+
+    assert result.exit_code == 0, result.output
+    assert "budget spent (1 of 1 turns): answers once more, without tools" in result.stdout
+    assert result.stdout.splitlines()[-1] == "About 3."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--budget", "tokens"], "--budget takes a limit and a number, such as tokens=20000, not 'tokens'."),
+        (["--budget", "tokens=0"], "`budget.tokens`: Input should be greater than 0"),
+        (["--budget", "hours=3"], "`budget.hours`"),
+        (["--answer-at-limit"], "--answer-at-limit needs a limit"),
+        (["--deadline", "-1"], "deadline has passed already"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(busy: Command, arguments: list[str], problem: str) -> None:
+    result = busy("submit", "clerk", "1 plus 2", *arguments)
+
+    assert result.exit_code == 2
+    assert problem in " ".join(result.output.split())
+
+
+def test_list_shows_runs_by_tag(busy: Command) -> None:
+    busy("submit", "clerk", "a", "--run-id", "one", "--tag", "night", "--tag", "eu")
+    busy("submit", "clerk", "b", "--run-id", "two")
+
+    rows = [json.loads(line) for line in busy("list", "--json", "--tag", "night").stdout.splitlines()]
+
+    assert [(row["run_id"], row["tags"]) for row in rows] == [("one", ["night", "eu"])]
+    assert "Tags: night, eu" in busy("show", "one").stdout
+    assert "No runs with tag 'day'." in busy("list", "--tag", "day").stdout

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.cli.activity import activity_of
-from orchestrator.cli.tree import RunNode, fold_events
+from orchestrator.cli.nodes import RunNode
+from orchestrator.cli.tree import fold_events
 from orchestrator.entries import ChildEnded, HandedOff, Invoked, Outcome, Output, Parked, Reply, Started
 from orchestrator.events import Event
 from tests.support.run_events import (

@@ -8,6 +8,7 @@ from orchestrator.agent import Agent
 from orchestrator.delta import Delta
 from orchestrator.delta_writer import BATCH_SECONDS, DeltaWriter
 from orchestrator.engine import Engine
+from orchestrator.entries import RunOptions
 from orchestrator.errors import LedgerUnavailable, ModelUnavailable
 from orchestrator.ledger.live import START
 from orchestrator.ledger.memory import MemoryLedger
@@ -105,8 +106,8 @@ async def run_to_end(model: StreamingModel, *, stream: bool) -> MemoryLedger:
     agent = Agent(name="a", model=model)
     registry.add([agent])
     engine = Engine(ledger, registry, settings, Renewer(ledger))
-    options = {"stream": stream}
-    pointer = await ledger.start(new_run(agent, "hi", run_id="run", settings=settings, run_options=options))
+    options = RunOptions(stream=stream)
+    pointer = await ledger.start(new_run(agent, "hi", run_id="run", settings=settings, options=options))
     while pointer is not None:
         performed = await perform(engine, "run", pointer.step, message_id="m", worker="w")
         while performed.kind == "parked" and not performed.pointers:

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from orchestrator.agent import Agent
 from orchestrator.errors import ContextNotSerializable, InputTooLarge, InvalidInput
 from orchestrator.ledger.base import NewRun
+from orchestrator.prices import Price, Prices
+from orchestrator.run_options import OptionKeywords, make_options
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run, to_items
 
@@ -19,8 +21,9 @@ class Order(BaseModel):
 
 
 def submit(given: Any = "Hi", agent: Agent[Any] | str = "a", *, run_id: str = "r", **options: Any) -> NewRun:
+    keywords = {name: options.pop(name) for name in OptionKeywords.__annotations__ if name in options}
     settings = options.pop("settings", Settings())
-    return new_run(agent, given, run_id=run_id, settings=settings, **options)
+    return new_run(agent, given, run_id=run_id, settings=settings, options=make_options(**keywords), **options)
 
 
 def test_text_is_a_user_message() -> None:
@@ -79,23 +82,23 @@ def test_the_caller_overrides_queue_and_priority() -> None:
     assert (new.queue, new.priority) == ("fast", 0)
 
 
-def test_turns_may_be_unlimited() -> None:
-    assert submit(max_turns=None).entry.options.max_turns is None
-    assert submit().entry.options.max_turns == 10
-
-
-@pytest.mark.parametrize("options", [{"max_turns": -1}, {"run_options": {"unknown": 1}}])
-def test_options_that_do_not_fit_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="options are not valid"):
-        submit(**options)
-
-
 def test_equal_submits_have_equal_digests() -> None:
     assert submit(context={"b": 1, "a": 2}).digest == submit(context={"a": 2, "b": 1}).digest
 
 
-def test_a_later_deadline_is_the_same_submit() -> None:
-    assert submit(expires=10).digest == submit(expires=20).digest == submit().digest
+@pytest.mark.parametrize("name", ["expires", "deadline"])
+def test_a_later_moment_is_the_same_submit(name: str) -> None:
+    assert submit(**{name: 10}).digest == submit(**{name: 20}).digest == submit().digest
+
+
+def test_a_budget_of_money_needs_the_price_of_the_agents_model() -> None:
+    priced = Settings(model_api="rehearsal", prices=Prices({"rehearsal": Price(input=1, output=2)}))
+    agent = Agent("a")
+
+    submit(agent=agent, budget={"money": 0.5}, settings=priced)
+
+    with pytest.raises(InvalidInput, match=r"model `rehearsal` of agent `a` has no price.*ORCHESTRATOR_PRICES"):
+        submit(agent=agent, budget={"money": 0.5}, settings=Settings(model_api="rehearsal"))
 
 
 @pytest.mark.parametrize("other", [{"given": "Ho"}, {"agent": "b"}, {"context": {}}, {"max_turns": 3}])

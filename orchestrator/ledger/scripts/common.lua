@@ -1,49 +1,4 @@
--- What every script shares: its arguments, the clock, and the moves of a run. Prepended to each of them.
---
--- ARGV: settings (JSON), this call's arguments (JSON), then entries: each the JSON text that goes to the log.
--- Entries hold whole conversations, so no script parses them, nor an outcome. `add_entry` takes them as they are.
--- Run ids are met on the way (a parent, open waits), so keys cannot be declared in KEYS: one primary holds them all.
-
-local settings = cjson.decode(ARGV[1])
-local args = cjson.decode(ARGV[2])
-local FIRST_ENTRY = 3
-
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
--- The answer's pointers: what the caller has to publish.
-local pointers = {}
-
-local function root_of(id)
-  return string.match(id, '^[^:]*')
-end
-
-local function run_key(id)
-  return string.format(settings.run_template, root_of(id), id)
-end
-
-local function log_key(id)
-  return string.format(settings.log_template, root_of(id), id)
-end
-
--- What the holder of a run has to know: whether it is cancelled, and whether somebody reads along.
-local function notice(id)
-  local watch_key = string.format(settings.watch_template, root_of(id))
-  return {redis.call('HEXISTS', run_key(id), 'cancel'), redis.call('EXISTS', watch_key)}
-end
-
--- Abort the script. Only before its first write: Redis does not roll back.
-local function refuse(code, detail)
-  error({err = code .. ' ' .. (detail or args.run_id)})
-end
-
-local function get(id, field)
-  return redis.call('HGET', run_key(id), field)
-end
-
-local function set(id, ...)
-  redis.call('HSET', run_key(id), 'updated_at', now, ...)
-end
+-- The moves of a run that scripts share. Prepended to each of them, after base.lua and spending.lua.
 
 local function set_deadline(id, deadline)
   redis.call('ZADD', settings.due, deadline, id)
@@ -104,11 +59,12 @@ local function create_run(new, entry)
   local id = new.run_id
   set(id, 'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
     'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation)
-  for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call'}) do
+  for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call', 'tags', 'metadata', 'budget'}) do
     if new[field] then
       set(id, field, new[field])
     end
   end
+  set_end(id, new)
   redis.call('PERSIST', run_key(id))
   add_entry(id, entry)
   queue_run(id)
@@ -213,6 +169,7 @@ end
 -- moving, so the entries that would say that it moved are left out.
 local function record_entries(without_moves)
   local id = args.run_id
+  count_writing(id)
   for i, is_move in ipairs(args.entries) do
     if not (is_move and without_moves) then
       add_entry(id, ARGV[FIRST_ENTRY + i - 1])

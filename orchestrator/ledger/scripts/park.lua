@@ -34,6 +34,9 @@ for i, child in ipairs(args.children) do
   if ended then
     add_entry(id, child_ended(child.run_id, child.parent_call, ended))
   else
+    if child.is_counted and has_budget(id) and not get(child.run_id, 'status') then
+      count_spent(id, 'tool_calls', 1)
+    end
     start_run(child, ARGV[FIRST_ENTRY + #args.entries + i - 1])
     waits[child.parent_call] = child.run_id
   end
@@ -46,8 +49,9 @@ elseif not only_sleeps then
   wake(id)
   return {false, pointers}
 end
-if args.timer_at then
-  set_deadline(id, args.timer_at)
+local wakes_at = earlier(args.timer_at, ends_at(id))
+if wakes_at then
+  set_deadline(id, wakes_at)
 else
   redis.call('ZREM', settings.due, id)
 end

@@ -1,0 +1,132 @@
+"""What goes into a ledger's scripts, and what comes out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orchestrator.budget import Spent
+from orchestrator.entries import Entry, EntryBase, Outcome, RunInput, RunOptions
+from orchestrator.errors import MessageError
+from orchestrator.usage import Usage
+
+Status = Literal["queued", "running", "parked", "done"]
+
+
+@dataclass(frozen=True)
+class LedgerSettings:
+    """The ledger's times, in seconds, and its limits. The numbers' reasons are in docs/protocol.md."""
+
+    grace_seconds: float = 5.0
+    max_grace_seconds: float = 60.0
+    lease_seconds: float = 30.0
+    retention_seconds: float = 86_400.0
+    max_tries: int = 5
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A step that is queued: what a message has to say, and the headers that it needs."""
+
+    run_id: str
+    step: int
+    task: str
+    """The Celery task's name: `agents.<name>` or `tools.<name>`."""
+    queue: str | None = None
+    priority: int | None = None
+    note: str = ""
+    """A few words for people: what this step is about."""
+    continuation: Mapping[str, Any] = field(default_factory=dict)
+    """The Celery headers of the producer's request: chain, chord, group, callbacks …"""
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What `start` needs to create a run."""
+
+    run_id: str
+    task: str
+    digest: str
+    """Of task and input: the same id with another digest is a conflict."""
+    entry: EntryBase
+    """The `RunInput`."""
+    queue: str | None = None
+    priority: int | None = None
+    note: str = ""
+    continuation: Mapping[str, Any] = field(default_factory=dict)
+    parent: tuple[str, str] | None = None
+    """The run that waits for this one, and its call id."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The licence to move a run on."""
+
+    run_id: str
+    step: int
+    fence: int
+    size: int
+    """Entries in the log; `append` and the commits say it back, so that none is applied twice."""
+    task: str
+    entries: list[Entry]
+    cancel: bool
+    outcome: Outcome | None
+    """Set: only the delivery is left."""
+    parent: tuple[str, str] | None
+    continuation: Mapping[str, Any]
+    damage: MessageError | None = None
+    """Set: `entries` ends where the log could no longer be read."""
+    watched: bool = False
+    """Somebody reads along: see `Notice`."""
+    spent: Spent | None = None
+    """What the whole tree has spent, if it has a budget."""
+
+    @property
+    def options(self) -> RunOptions:
+        """What the submit has set."""
+        first = self.entries[0] if self.entries else None
+        return first.options if isinstance(first, RunInput) else RunOptions()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run at one glance. Times are Unix seconds."""
+
+    run_id: str
+    status: Status
+    task: str
+    step: int
+    queue: str | None
+    started_at: float
+    updated_at: float
+    usage: Usage
+    cancel: bool
+    outcome: Outcome | None
+    parent: tuple[str, str] | None
+    waits: dict[str, str]
+    tries: int
+    size: int
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def agent(self) -> str:
+        """The active agent's name, or the queued tool's."""
+        return self.task.partition(".")[2]
+
+
+@dataclass(frozen=True)
+class AgentRecord:
+    """A task that a live worker has loaded."""
+
+    task: str
+    module: str
+    queue: str | None
+    worker: str
+    seen_at: float
+    is_live: bool = True
+    """False: the worker that had it is gone."""
+
+
+Renewal = Literal["held", "cancel", "fenced"]
