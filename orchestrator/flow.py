@@ -64,6 +64,13 @@ class Flow(Runnable):
         """The type of the flow's result where it is known beforehand; `None`: text or any JSON value."""
         return self.root.output_type()
 
+    def canvas(self) -> Any:
+        """The flow as native Celery canvas: a chain, group or chord of its agents' tasks, to put into your own.
+
+        Unlike `s()`, it has no run of its own: Celery moves it on, and each member is a run by itself.
+        """
+        return self._installed().canvas(self)
+
     def as_tool(self, tool_name: str | None = None, tool_description: str | None = None, **options: Any) -> AgentTool:
         """This flow as a tool of agents; `options` are those of `Agent.as_tool`. The caller parks meanwhile."""
         return as_tool(self, tool_name, tool_description or self.description, **options)

@@ -51,7 +51,7 @@ class MemberMaker:
             scope = FlowScope(place=at.place, value=to_json(at.value), flow_input=to_json(at.flow_input), named=named)
             flow = self._flow
             addressee = Addressee(flow.name, flow.task_name, flow.queue, flow.priority)
-            return self._new_run(node, at.place, addressee, at.value, context, self._options, scope)
+            return self._new_run(node, at.place, addressee, at.value, context, self._options.below(), scope)
         addressee = await self._find(node.work)
         given = node.input(at)
         its_scope = scope_of(given) if addressee.task.startswith("flows.") else None
@@ -82,7 +82,7 @@ class MemberMaker:
             digest=digest_of(addressee.task, entry),
             entry=entry,
             queue=addressee.queue,
-            priority=addressee.priority,
+            priority=options.priority if addressee.priority is None else addressee.priority,
             note=describe_input(items),
             continuation=child_continuation(self._claim),
             parent=(self._claim.run_id, place),

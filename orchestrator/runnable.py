@@ -20,6 +20,9 @@ class Runtime(Protocol):
     def apply_async(self, target: Any, args: Any, kwargs: Any, **options: Any) -> Any:
         """Send the target's task as Celery does."""
 
+    def canvas(self, flow: Any) -> Any:
+        """The flow as native canvas."""
+
     def submit(self, target: Any, input: Any, **options: Any) -> Run:
         """Start a run and return its handle."""
 

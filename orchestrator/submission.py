@@ -36,6 +36,7 @@ def new_run(
     priority: int | None = None,
     continuation: Mapping[str, Any] | None = None,
     task: str | None = None,
+    place: str = "",
 ) -> NewRun:
     """The run to start for an agent or a flow, or for the name of one that is loaded elsewhere, with its `task`.
 
@@ -54,7 +55,7 @@ def new_run(
         queue, priority = queue or target.queue, target.priority if priority is None else priority
     options = options.model_copy(update={"priority": priority})
     _check_prices(options, target, settings)
-    scope = scope_of(given) if task.startswith("flows.") else None
+    scope = scope_of(given, place) if task.startswith("flows.") else None
     entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
     # How long a submit may take, and who reads along, do not make it another one.
     inessential = {"expires_at": None, "deadline_at": None, "stream": False}
@@ -92,12 +93,12 @@ def to_items(given: Any) -> list[Item]:
     return [{"role": "user", "content": json.dumps(value, ensure_ascii=False)}]
 
 
-def scope_of(given: Any) -> FlowScope | None:
-    """A flow's input as JSON, which its steps may take apart; of text, the items say it all."""
-    if isinstance(given, str):
+def scope_of(given: Any, place: str = "") -> FlowScope | None:
+    """A flow's input as JSON, which its steps may take apart; of text at the top, the items say it all."""
+    if isinstance(given, str) and not place:
         return None
     value = to_jsonable_python(given, by_alias=False)
-    return FlowScope(value=value, flow_input=value)
+    return FlowScope(place=place, value=value, flow_input=value)
 
 
 def check_run_id(run_id: str) -> None:

@@ -9,9 +9,10 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.budget import Budget
+from orchestrator.combinators.values import fill_prompt, prompt_fields
 from orchestrator.context_binding import check_context, dump_context
 from orchestrator.entries import RunOptions
-from orchestrator.errors import MessageError, NewerVersion
+from orchestrator.errors import MessageError, NewerVersion, UserError
 from orchestrator.ledger.base import Pointer
 from orchestrator.model_settings import ModelSettings
 from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
@@ -49,16 +50,31 @@ class FirstMessage(BaseModel):
     tenant: str | None = None
     tags: tuple[str, ...] | None = None
     metadata: dict[str, Any] | None = None
+    prompt: str | None = None
+    """What the agent is told; `{input}` stands for the input."""
+    place: str | None = None
+    """Where in a flow to begin."""
 
     def options(self) -> RunOptions:
         """The run's options. Raises `InvalidInput`."""
-        given: Any = {name: getattr(self, name) for name in self.model_fields_set - {"input", "context"}}
+        others = {"input", "context", "prompt", "place"}
+        given: Any = {name: getattr(self, name) for name in self.model_fields_set - others}
         return make_options(**given)
+
+    @property
+    def prompted_input(self) -> Any:
+        """The input, in its prompt."""
+        return self.input if self.prompt is None else fill_prompt(self.prompt, {"input": self.input})
 
 
 def write_arguments(target: Runnable, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of an agent or flow as JSON. Raises `SubmitError` for a context that cannot travel."""
+    """The keyword arguments of an agent or flow as JSON.
+
+    Raises `SubmitError` for a context that cannot travel, and `UserError` for a prompt that cannot be filled in.
+    """
     written = dict(kwargs)
+    if unknown := prompt_fields(written.get("prompt") or "") - {"input"}:
+        raise UserError(f"A prompt in a canvas may use {{input}} alone, not {', '.join(sorted(unknown))}.")
     if "context" in written:
         check_context(written["context"], target)
         written["context"] = dump_context(written["context"], owner=f"`{target.name}`")

@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery
 
+from orchestrator.celery.canvas import CanvasMaker
 from orchestrator.celery.continuation import read_continuation
 from orchestrator.celery.delivery import message_id_of
 from orchestrator.celery.message import FirstMessage, StepMessage, read_message, write_arguments
@@ -18,6 +19,7 @@ from orchestrator.celery.task_runner import CeleryTaskRunner
 from orchestrator.celery.tracer import wait_for
 from orchestrator.client import Client
 from orchestrator.engine import Engine, Performed
+from orchestrator.flow import Flow
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, LedgerSettings, NewRun
 from orchestrator.ledger.limits import LimitStore
@@ -79,6 +81,10 @@ class Orchestrator:
         known = {name: value for name, value in options.items() if value is not None}
         written = write_arguments(target, kwargs)
         return self.app.signature(target.task_name, args=args, kwargs=written, immutable=immutable, options=known)
+
+    def canvas(self, flow: Flow) -> Any:
+        """The flow as native canvas."""
+        return CanvasMaker(self.app, flow, self.signature, self.registry.find).make()
 
     def apply_async(self, target: Runnable, args: Any, kwargs: Any, **options: Any) -> Any:
         """Send the task of an agent or flow as Celery does."""
@@ -158,13 +164,14 @@ class Orchestrator:
         kind, _, name = task.name.partition(".")
         return new_run(
             self.registry.flow(name) if kind == "flows" else self.registry.agent(name),
-            message.input,
+            message.prompted_input,
             run_id=request.id,
             settings=self.settings,
             context=message.context,
             options=message.options(),
             priority=(request.delivery_info or {}).get("priority"),
             continuation=read_continuation(request, self.app),
+            place=message.place or "",
         )
 
     def _register(self, name: str, doc: str, module: str) -> None:

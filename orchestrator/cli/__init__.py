@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli.commands_demo import demo
 from orchestrator.cli.commands_doctor import doctor
+from orchestrator.cli.commands_graph import graph
 from orchestrator.cli.commands_health import health
 from orchestrator.cli.commands_look import cancel, list_runs, show
 from orchestrator.cli.commands_runs import run, submit, watch
@@ -64,7 +65,7 @@ def prepare(
     context.obj = Session(app_name, data_dir)
 
 
-for command in (up, submit, run, watch, show, cancel, demo, doctor, health):
+for command in (up, submit, run, watch, show, cancel, demo, doctor, graph, health):
     app.command(epilog=HELP)(command)
 app.command("list", epilog=HELP)(list_runs)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(worker)

@@ -112,6 +112,29 @@ def test_a_flow_is_an_agents_tool(shop: Shop) -> None:
     assert shop.flow_user.submit("x").result(SECONDS) == '["x", "expert(x)"]'
 
 
+@pytest.mark.parametrize(
+    ("flow", "expected"),
+    [
+        ("steps", "expert(x) of x"),
+        ("sides", '["expert(x)", "closed(expert(x))"]'),
+        ("items", '["expert(x)"]'),
+        ("refined", "x+++"),
+        ("nested", ["x"]),
+        ("mixed", ['expert(["left(mark(x))", "expert(mark(x))"])', '["left(mark(x))", "expert(mark(x))"]']),
+    ],
+)
+def test_a_flow_as_native_canvas_gives_the_same(shop: Shop, flow: str, expected: Any) -> None:
+    canvas = chain(shop.echo.s("x"), shop.flows[flow].canvas())
+
+    assert canvas.apply_async().get(timeout=SECONDS) == expected
+
+
+def test_an_agent_in_a_canvas_may_carry_a_prompt(shop: Shop) -> None:
+    canvas = chain(shop.order.s("tea"), shop.echo.s(prompt="{input.count} of {input.item}"))
+
+    assert canvas.apply_async().get(timeout=SECONDS) == "2 of tea"
+
+
 # ---- failures -----------------------------------------------------------------------------------
 
 

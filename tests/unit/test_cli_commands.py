@@ -133,6 +133,15 @@ def test_wrong_usage_is_one_line_and_exit_code_2(busy: Command, arguments: list[
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_graph_draws_what_the_app_has(busy: Command, tmp_path: Path) -> None:
+    picture = tmp_path / "clerk.svg"
+
+    assert busy("graph", "clerk").stdout.startswith("flowchart TD")
+    assert busy("graph", "clerk", "--output", str(picture)).stdout == f"Wrote {picture}.\n"
+    assert picture.read_text().startswith("<svg")
+    assert busy("graph", "clark").exit_code == 2
+
+
 def test_an_agent_that_workers_alone_have_loaded_is_submitted_to_their_queue(
     use: Callable[[InProcess], Command],
 ) -> None:
