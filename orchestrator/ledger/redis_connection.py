@@ -60,18 +60,8 @@ class RedisConnection:
 
     async def call(self, command: Callable[[], Awaitable[Answer]], *, patient: bool = True) -> Answer:
         """The command's answer. Repeats it while the server is away; `ResponseError` is the caller's to read."""
-        attempts = AsyncRetrying(
-            retry=retry_if_exception(_is_interruption),
-            wait=wait_random_exponential(multiplier=0.05, max=1.0),
-            stop=stop_after_delay(self._patience_seconds if patient else 0),
-            reraise=True,
-        )
-
-        async def attempt() -> Answer:
-            return await command()
-
         try:
-            return await attempts(attempt)
+            return await (self._call_patiently(command) if patient else command())
         except exceptions.OutOfMemoryError as error:
             raise LedgerFull(
                 f"The ledger at {self.address} has no memory left. Raise its `maxmemory`, "
@@ -90,6 +80,24 @@ class RedisConnection:
             raise
         except exceptions.RedisError as error:
             raise LedgerError(f"The ledger at {self.address} failed: {error}") from error
+
+    async def _call_patiently(self, command: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            return await command()
+        except _INTERRUPTIONS as error:
+            if not _is_interruption(error):
+                raise
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(_is_interruption),
+            wait=wait_random_exponential(multiplier=0.05, max=1.0),
+            stop=stop_after_delay(self._patience_seconds),
+            reraise=True,
+        )
+
+        async def attempt() -> Answer:
+            return await command()
+
+        return await attempts(attempt)
 
     async def command(self, *parts: str | float, patient: bool = True) -> Any:
         """The answer to one command."""
