@@ -15,6 +15,16 @@ kombu_redis: Any = redis  # hardly typed
 class WakingChannel(kombu_redis.Channel):  # type: ignore[misc]
     """The publisher's side. kombu's client puts its prefix before the keys that are named here."""
 
+    _shared_client: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """One client a pool: to make one costs more than a command, and kombu makes one for each."""
+        if asynchronous:
+            return super()._create_client(asynchronous)
+        if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
+            self._shared_client = super()._create_client()
+        return self._shared_client
+
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         batch = kwargs.pop("_publish_batch", None)
         commands = self._publishing_commands(queue, message)
