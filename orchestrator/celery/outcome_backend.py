@@ -40,7 +40,9 @@ class OutcomeBackend:
             return result
 
     def mark_as_done(self, task_id: str, result: Any, request: Any = None, *args: Any, **options: Any) -> None:
-        """Store an answer and count it."""
+        """Store an answer and count it. What an invocation says whose run goes on elsewhere is no answer."""
+        if getattr(request, "is_passed_on", False):
+            return
         with self._leaving_open(request):
             self._backend.mark_as_done(task_id, result, request, *args, **options)
             if self._is_claim_left(request):

@@ -45,8 +45,6 @@ class Orchestrator:
         self.registry = Registry()
         self.modules: dict[str, str] = {}
         """Task name to the module that its agent came from."""
-        self.sends_events = False
-        """Whether this process is a worker whose events somebody wants."""
         self._hooks = tuple(hooks)
         self._engine: Engine | None = None
         self._engine_pid = 0

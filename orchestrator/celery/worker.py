@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery, bootsteps, signals
 
 from orchestrator.celery.checks import find_risky_settings
+from orchestrator.celery.event_batches import EventBatches
 from orchestrator.errors import LedgerError
 from orchestrator.health import Health, write_health
 from orchestrator.ledger.base import AgentRecord
@@ -111,7 +112,6 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
         def __init__(self, parent: Any, **kwargs: Any) -> None:
             super().__init__(parent, **kwargs)
             self._keeper = Keeper(orchestrator, parent.hostname)
-            orchestrator.sends_events = bool(parent.task_events)
 
         def start(self, parent: Any) -> None:
             _refuse_risks(orchestrator)
@@ -121,6 +121,7 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
             self._keeper.stop()
 
     app.steps["worker"].add(KeeperStep)
+    app.steps["consumer"].add(EventBatches)
     signals.worker_shutting_down.connect(_stop_soon(orchestrator), weak=False)
     signals.worker_process_shutdown.connect(_close_resources, weak=False)
     signals.worker_shutdown.connect(_close_resources, weak=False)
