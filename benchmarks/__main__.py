@@ -14,9 +14,16 @@ from benchmarks.model import Model
 from benchmarks.plots import draw_plots
 from benchmarks.report import write_report
 from benchmarks.results import Results, Section
-from benchmarks.scenarios import triage
+from benchmarks.scenarios import flows, in_flight, recovery, scale_out, triage, turns
 
-SCENARIOS: dict[str, Callable[[Bench], Section]] = {"triage": triage.run}
+SCENARIOS: dict[str, Callable[[Bench], Section]] = {
+    "triage": triage.run,
+    "turns": turns.run,
+    "flows": flows.run,
+    "in_flight": in_flight.run,
+    "scale_out": scale_out.run,
+    "recovery": recovery.run,
+}
 DATA = Path(".benchmarks")
 
 

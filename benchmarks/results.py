@@ -26,6 +26,16 @@ class Target(Frozen):
     """The side that the ratio is to; none: the limit is in the figure's unit."""
 
 
+def at_most(limit: float, against: str | None = None) -> Target:
+    """Our value, or its ratio to another side's, may not exceed this."""
+    return Target(bound="at most", limit=limit, against=against)
+
+
+def at_least(limit: float) -> Target:
+    """Our value has to come to this."""
+    return Target(bound="at least", limit=limit)
+
+
 class Figure(Frozen):
     """One thing that was measured, on every side, in every round."""
 

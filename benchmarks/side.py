@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
+
+from redis import Redis
 
 from benchmarks.drivers.loop import Driven, Order
+from benchmarks.lag import LAG_FILE
 from benchmarks.model import Model
 from benchmarks.usage import Meter, Usage
 from tests.support.stack import REPOSITORY, Stack
@@ -38,7 +41,7 @@ class Round:
     @property
     def cpu_milliseconds(self) -> float:
         """CPU a run, of everything but the model's server."""
-        return 1000 * self.usage.without("model") / self.runs
+        return 1000 * self.cpu_seconds / self.runs
 
     @property
     def runs_per_second(self) -> float:
@@ -48,6 +51,11 @@ class Round:
     def median_milliseconds(self) -> float:
         """Median time from submit to answer."""
         return 1000 * statistics.median(self.driven.latencies)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU of everything but the model's server."""
+        return self.usage.without("model")
 
     def cpu_by_role(self) -> dict[str, float]:
         """Milliseconds a run of each role, the model's server included."""
@@ -69,7 +77,7 @@ class Side:
 
     def __enter__(self) -> Side:
         self._folder.mkdir(parents=True)
-        environment = dict(self.model.environment)
+        environment = {**self.model.environment, LAG_FILE: str(self.lag_file)}
         if self.name != "agents_sdk":
             app = f"benchmarks.apps.{self.name}"
             self.stack = self._open.enter_context(Stack(self._folder, app=app, environment=environment))
@@ -84,6 +92,11 @@ class Side:
         if error is not None and self.stack is not None:
             print(self.stack.log_tails(), file=sys.stderr)
         self._open.close()
+
+    @property
+    def lag_file(self) -> Path:
+        """Where event loops write down how late they are: the workers' and the driver's, or the driver's alone."""
+        return self._folder / "lag"
 
     def start_workers(self) -> None:
         """Start the side's workers, as at the beginning, and wait until they are ready."""
@@ -104,23 +117,34 @@ class Side:
             pids["server"] = [pid] if (pid := self.stack.valkey.pid) else []
         return pids
 
-    def measure(self, workload: str, *, runs: int, in_flight: int, items: int = 1) -> Round:
-        """Drive so many runs, and measure what they took."""
-        meter = Meter(self.pids())
-        driven = self._driver.carry_out(self._order(workload, runs, in_flight, items))
-        return Round(runs, driven, meter.read())
+    def kill_workers(self) -> None:
+        """End all workers as a crash would."""
+        assert self.stack is not None
+        for process in self.stack.processes:
+            process.kill()
 
-    def begin(self, workload: str, *, runs: int, in_flight: int) -> None:
-        """Order runs without waiting for them: `finish` does."""
-        self._driver.send(self._order(workload, runs, in_flight, 1))
+    def server_info(self, section: str) -> dict[str, Any]:
+        """What the side's Valkey says of itself."""
+        assert self.stack is not None
+        with Redis.from_url(self.stack.url, decode_responses=True) as client:
+            info: dict[str, Any] = client.info(section)
+        return info
+
+    def measure(self, order: Order) -> Round:
+        """Carry an order out, and measure what it took."""
+        meter = Meter(self.pids())
+        self.begin(order)
+        driven = self.finish()
+        return Round(order.runs, driven, meter.read())
+
+    def begin(self, order: Order) -> None:
+        """Give an order without waiting for it: `finish` does."""
+        self._driver.send(replace(order, first=self._submitted))
+        self._submitted += order.runs
 
     def finish(self) -> Driven:
         """Wait for what `begin` ordered."""
         return self._driver.receive()
-
-    def _order(self, workload: str, runs: int, in_flight: int, items: int) -> Order:
-        first, self._submitted = self._submitted, self._submitted + runs
-        return Order(workload=workload, runs=runs, in_flight=in_flight, items=items, first=first)
 
 
 class Driver:
@@ -143,11 +167,6 @@ class Driver:
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    def carry_out(self, order: Order) -> Driven:
-        """Carry an order out."""
-        self.send(order)
-        return self.receive()
 
     def send(self, order: Order) -> None:
         """Give an order."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agents import Agent, OpenAIResponsesModel, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 
-from benchmarks.apps.workloads import INSTRUCTIONS, look_up
+from benchmarks.apps.workloads import INSTRUCTIONS, REFINE_ROUNDS, look_up
 
 set_tracing_disabled(True)
 
@@ -30,4 +31,15 @@ def make_agents() -> dict[str, Agent[Any]]:
         "triage": make("triage", "triage", handoffs=[specialist]),
         "answer": make("answer", "answer"),
         "turns": make("turns", "turns-10", tools=[lookup_order]),
+        "judge": make("judge", "judge"),
     }
+
+
+async def refine(ask: Callable[[str, str], Awaitable[str]], task: str) -> str:
+    """A draft and a verdict a round, until the rounds are over. `ask` takes a workload and its input."""
+    draft = await ask("answer", task)
+    verdict = await ask("judge", draft)
+    for _ in range(REFINE_ROUNDS - 1):
+        draft = await ask("answer", f"{task}\n\nYour last draft:\n{draft}\n\nWhat was said about it:\n{verdict}")
+        verdict = await ask("judge", draft)
+    return draft

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from agents import Agent, Runner
 from celery import Celery
 
-from benchmarks.apps.agents_sdk import make_agents
+from benchmarks.apps.agents_sdk import make_agents, refine
 from benchmarks.apps.workloads import MAX_TURNS, WORKLOADS
 
 app = Celery("plain", broker=os.environ["ORCHESTRATOR_REDIS_URL"], backend=os.environ["ORCHESTRATOR_REDIS_URL"])
@@ -32,11 +33,25 @@ _local = ThreadAgents()
 
 
 def _register(workload: str) -> Any:
-    def run(items: list[dict[str, str]] | str) -> str:
-        given: Any = items[0]["content"] if isinstance(items, list) and len(items) == 1 else items
+    def run(given: Any) -> str:
         return str(Runner.run_sync(_local.agents[workload], given, max_turns=MAX_TURNS).final_output)
 
     return app.task(name=f"plain.{workload}")(run)
 
 
+def _refine(given: str) -> str:
+    agents = make_agents()
+
+    async def ask(workload: str, text: str) -> str:
+        return str((await Runner.run(agents[workload], text)).final_output)
+
+    return asyncio.run(refine(ask, given))
+
+
+def _collect(answers: list[str]) -> str:
+    return answers[0]
+
+
 TASKS = {workload: _register(workload) for workload in WORKLOADS}
+TASKS["refine"] = app.task(name="plain.refine")(_refine)
+COLLECT: Any = app.task(name="plain.collect")(_collect)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.lag import LAG_FILE, sample_lag
 
 Item = dict[str, str]
 
@@ -18,11 +22,14 @@ class Order:
     """What to drive."""
 
     workload: str
-    """An agent's name."""
     runs: int
     in_flight: int
     items: int = 1
     """Length of each run's input."""
+    width: int = 1
+    """Members of a fan-out, links of a chain."""
+    pace_seconds: float = 0.0
+    """How long the submits take all together; 0 is as fast as `in_flight` lets them."""
     first: int = 0
     """Number of the first run: runs of one stack must not share numbers."""
 
@@ -38,8 +45,8 @@ class Driven:
     """Seconds from the start of the order to the run's answer."""
 
 
-RunOne = Callable[[str, list[Item]], Awaitable[str]]
-"""Runs the workload on the items; returns the answer."""
+RunOne = Callable[[Order, list[Item]], Awaitable[str]]
+"""Runs the order's workload on the items; returns the answer."""
 
 
 def conversation(number: int, items: int) -> list[Item]:
@@ -49,6 +56,11 @@ def conversation(number: int, items: int) -> list[Item]:
     return [*earlier, {"role": "user", "content": f"mark-{number}: where is my order A1?"}]
 
 
+def question(items: list[Item]) -> str:
+    """The last thing that the user said."""
+    return items[-1]["content"]
+
+
 async def drive(order: Order, run_one: RunOne) -> Driven:
     """Carry an order out. A run without a proper answer fails the benchmark."""
     slots = asyncio.Semaphore(order.in_flight)
@@ -56,9 +68,10 @@ async def drive(order: Order, run_one: RunOne) -> Driven:
 
     async def run(number: int) -> None:
         items = conversation(order.first + number, order.items)
+        await asyncio.sleep(order.pace_seconds * number / order.runs)
         async with slots:
             submitted_at = time.perf_counter()
-            answer = await run_one(order.workload, items)
+            answer = await run_one(order, items)
         latencies[number] = time.perf_counter() - submitted_at
         ended_at[number] = time.perf_counter() - began_at
         assert answer.startswith("Order A1"), f"run {number} of {order.workload} answered {answer!r}"
@@ -73,7 +86,11 @@ async def drive(order: Order, run_one: RunOne) -> Driven:
 
 async def serve_orders(run_one: RunOne) -> None:
     """Carry out every order that comes over stdin, until it closes."""
+    if path := os.environ.get(LAG_FILE):
+        sampling = asyncio.create_task(sample_lag(Path(path)))
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         driven = await drive(Order(**json.loads(line)), run_one)
         print(json.dumps(asdict(driven)), flush=True)
+    if path:
+        sampling.cancel()

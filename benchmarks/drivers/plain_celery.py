@@ -9,11 +9,13 @@ import asyncio
 import json
 import os
 import uuid
+from typing import Any
 
+from celery import chain, chord
 from redis.asyncio import Redis
 
-from benchmarks.apps.plain_celery import TASKS
-from benchmarks.drivers.loop import Item, serve_orders
+from benchmarks.apps.plain_celery import COLLECT, TASKS
+from benchmarks.drivers.loop import Item, Order, question, serve_orders
 
 CHANNEL = "celery-task-meta-"
 
@@ -33,17 +35,32 @@ class Results:
                 if message["type"] == "pmessage":
                     self._settle(json.loads(message["data"]))
 
-    async def run_one(self, workload: str, items: list[Item]) -> str:
-        """One task, published and awaited."""
+    async def run_one(self, order: Order, items: list[Item]) -> str:
+        """One task or canvas, published and awaited."""
         task_id = str(uuid.uuid4())
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[task_id] = future
-        TASKS[workload].apply_async((items,), task_id=task_id)
+        make_signature(order, items, task_id).apply_async()
         return await future
 
     def _settle(self, meta: dict[str, str]) -> None:
         if meta["status"] == "SUCCESS" and (future := self._waiting.pop(meta["task_id"], None)):
             future.set_result(meta["result"])
+
+
+def make_signature(order: Order, items: list[Item], task_id: str) -> Any:
+    """What the order asks for; its result is stored under the task id."""
+    answer = TASKS["answer"]
+    match order.workload:
+        case "chain":
+            between = (answer.s() for _ in range(order.width - 2))
+            return chain(answer.s(question(items)), *between, answer.s().set(task_id=task_id))
+        case "fan_out":
+            members = [answer.s(question(items)) for _ in range(order.width)]
+            return chord(members, COLLECT.s().set(task_id=task_id))
+        case _:
+            given: Any = items if len(items) > 1 else question(items)
+            return TASKS[order.workload].s(given).set(task_id=task_id)
 
 
 async def main() -> None:

@@ -1,0 +1,118 @@
+"""More worker processes on one Redis: what they bring, what Redis does for a run, and where one Redis ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from benchmarks.bench import Bench
+from benchmarks.drivers.loop import Order
+from benchmarks.model_server import Behaviour
+from benchmarks.results import OURS, Figure, Plot, Section
+from benchmarks.side import TITLES, Round, Side, SideName
+
+WORKERS = (1, 2, 4)
+SIDES: tuple[SideName, ...] = ("ours", "plain_celery")
+PLAIN = TITLES["plain_celery"]
+WANTED_PER_SECOND = 10_000
+HEADROOM = 0.6
+"""Share of a server's one core that can be planned with."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a run asks of its server."""
+
+    reads: float
+    """Times that it read from a client: round trips, and pipelines as one."""
+    commands: float
+    """What it executed, inside scripts, too."""
+    sent_bytes: float
+    """To the server."""
+    cpu_milliseconds: float
+
+
+def run(bench: Bench) -> Section:
+    """The same load on 1, 2 and 4 workers."""
+    counts = bench.sizes(WORKERS, (1, 2))
+    rounds: dict[str, list[Round]] = {TITLES[name]: [] for name in SIDES}
+    servers: dict[str, Server] = {}
+    bench.model.behave(Behaviour())
+    for count in counts:
+        with bench.open_sides(f"scale_out-{count}", SIDES, workers=count, concurrency=100) as opened:
+            for side in opened.start():
+                bench.say(f"scale-out: {count} workers, {side.name}")
+                side.measure(Order("triage", runs=bench.size(60, 2), in_flight=bench.size(32, 2)))
+                measured, servers[TITLES[side.name]] = measure(bench, side)
+                rounds[TITLES[side.name]].append(measured)
+    return describe(list(counts), rounds, servers)
+
+
+def measure(bench: Bench, side: Side) -> tuple[Round, Server]:
+    """One load, seen from outside and by the server."""
+    before = read_counters(side)
+    measured = bench.note(side.measure(Order("triage", runs=bench.size(300, 4), in_flight=bench.size(48, 2))))
+    reads, commands, received = (
+        (after - earlier) / measured.runs for after, earlier in zip(read_counters(side), before, strict=True)
+    )
+    return measured, Server(reads, commands, received, measured.cpu_by_role()["server"])
+
+
+def read_counters(side: Side) -> list[int]:
+    """What the server has counted so far, in the order of `Server`."""
+    stats = side.server_info("stats")
+    return [int(stats[f"total_{name}"]) for name in ("reads_processed", "commands_processed", "net_input_bytes")]
+
+
+def without_model(measured: Round) -> float:
+    """Runs a second if the model's server had not used these cores."""
+    cores = psutil.cpu_count() or 1
+    return measured.runs / (measured.driven.seconds - measured.usage.cpu_seconds["model"] / cores)
+
+
+def describe(counts: list[int], rounds: dict[str, list[Round]], servers: dict[str, Server]) -> Section:
+    """Throughput by workers, the server's part, and the calculation."""
+    speeds = {side: [without_model(measured) for measured in of_side] for side, of_side in rounds.items()}
+    figures = [
+        Figure(
+            title=f"runs a second, workers: {count}",
+            unit="1/s",
+            rounds={side: [values[index]] for side, values in speeds.items()},
+        )
+        for index, count in enumerate(counts)
+    ]
+    for title, unit, name in (
+        ("reads of Redis from clients a run", "reads", "reads"),
+        ("commands of Redis a run", "commands", "commands"),
+        ("bytes to Redis a run", "B", "sent_bytes"),
+        ("CPU of Redis a run", "ms", "cpu_milliseconds"),
+    ):
+        values = {side: [float(getattr(server, name))] for side, server in servers.items()}
+        figures.append(Figure(title=title, unit=unit, rounds=values))
+    plot = Plot(title="Runs a second by workers", x_title="workers", y_title="runs a second", x=counts, lines=speeds)
+    return Section(
+        name="scale_out",
+        title="Scale-out",
+        figures=figures,
+        notes=[calculate(servers[OURS], rounds[OURS][-1])],
+        plots=[plot],
+    )
+
+
+def calculate(server: Server, measured: Round) -> str:
+    """On paper: what ten thousand runs a second need."""
+    one_server = HEADROOM * 1000 / server.cpu_milliseconds
+    shards = WANTED_PER_SECOND / one_server
+    worker_cores = WANTED_PER_SECOND * measured.cpu_by_role()["workers"] / 1000
+    megabits = WANTED_PER_SECOND * server.sent_bytes * 8 / 1e6
+    return (
+        f"**On paper, for {WANTED_PER_SECOND:,} runs a second.** A run costs its Redis {server.cpu_milliseconds:.1f} "
+        f"ms of CPU and {server.sent_bytes / 1000:.0f} kB. Redis runs scripts on one core; planned to {HEADROOM:.0%} "
+        f"of it, one server carries {one_server:,.0f} runs a second of this kind: there one Redis ends. First the "
+        "broker and the result backend move to servers of their own, by settings alone. Then ledgers are sharded: "
+        "all keys of a tree of runs share a hash tag, and nothing crosses trees but the sorted set of deadlines, "
+        f"which each shard has for itself. {WANTED_PER_SECOND:,} runs a second are about {shards:,.0f} servers in "
+        f"all, {worker_cores:,.0f} cores for workers and {megabits:,.0f} Mbit/s to the servers. A client that routes "
+        "by shard is not built; what is built carries one server per installation."
+    )
