@@ -2,6 +2,7 @@
 
 from orchestrator.agent import Agent, FunctionToolResult, StopAtTools, ToolsToFinalOutputResult
 from orchestrator.agent_tool import AgentTool
+from orchestrator.ask_person import ask_person
 from orchestrator.budget import Budget
 from orchestrator.celery import Orchestrator, create_app, install
 from orchestrator.client import Client
@@ -18,13 +19,16 @@ from orchestrator.entries import RunOptions
 from orchestrator.error_handlers import RunErrorHandlerInput, RunErrorHandlerResult, RunErrorHandlers
 from orchestrator.errors import (
     AgentNotLoaded,
+    AlreadyDecided,
     BudgetExceeded,
     ContextNotSerializable,
     CursorExpired,
     DeadlineExceeded,
+    DecisionError,
     DuplicateName,
     FlowError,
     InputTooLarge,
+    InvalidAnswer,
     InvalidInput,
     LedgerError,
     LedgerFull,
@@ -38,6 +42,7 @@ from orchestrator.errors import (
     ModelRequestRejected,
     ModelUnavailable,
     NewerVersion,
+    NotAsked,
     NotInstalled,
     OrchestratorError,
     ResultTimeout,
@@ -46,8 +51,10 @@ from orchestrator.errors import (
     RunExpired,
     RunFailed,
     RunNotFound,
+    RunOver,
     RunPoisoned,
     SubmitError,
+    ToolRemoved,
     ToolTimeoutError,
     UserError,
 )
@@ -61,6 +68,7 @@ from orchestrator.limits import Caps, Limit
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Model
 from orchestrator.output_schema import AgentOutputSchema
+from orchestrator.questions import OpenQuestion
 from orchestrator.result import RunResult
 from orchestrator.run import Run
 from orchestrator.settings import Settings
@@ -74,6 +82,7 @@ __all__ = [
     "AgentNotLoaded",
     "AgentOutputSchema",
     "AgentTool",
+    "AlreadyDecided",
     "Budget",
     "BudgetExceeded",
     "Caps",
@@ -81,6 +90,7 @@ __all__ = [
     "ContextNotSerializable",
     "CursorExpired",
     "DeadlineExceeded",
+    "DecisionError",
     "Delta",
     "DuplicateName",
     "Event",
@@ -92,6 +102,7 @@ __all__ = [
     "HandoffInputData",
     "HostedTool",
     "InputTooLarge",
+    "InvalidAnswer",
     "InvalidInput",
     "LedgerError",
     "LedgerFull",
@@ -108,7 +119,9 @@ __all__ = [
     "ModelSettings",
     "ModelUnavailable",
     "NewerVersion",
+    "NotAsked",
     "NotInstalled",
+    "OpenQuestion",
     "Orchestrator",
     "OrchestratorError",
     "ResultTimeout",
@@ -125,6 +138,7 @@ __all__ = [
     "RunHooks",
     "RunNotFound",
     "RunOptions",
+    "RunOver",
     "RunPoisoned",
     "RunResult",
     "Settings",
@@ -134,11 +148,13 @@ __all__ = [
     "ToolOutputFileContent",
     "ToolOutputImage",
     "ToolOutputText",
+    "ToolRemoved",
     "ToolTimeoutError",
     "ToolsToFinalOutputResult",
     "Usage",
     "UserError",
     "arun_inline",
+    "ask_person",
     "at_least",
     "code_interpreter",
     "create_app",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from orchestrator.agent import FunctionToolResult
 from orchestrator.agent_tool import AgentTool
+from orchestrator.approval import ask_needs_approval, is_readable_question
 from orchestrator.budget_keeper import BudgetKeeper
 from orchestrator.context import RunContext, ToolContext
 from orchestrator.context_binding import ContextBinding, find_context_type
@@ -20,6 +22,7 @@ from orchestrator.models.base import Item
 from orchestrator.recorder import Recorder
 from orchestrator.state import fold
 from orchestrator.tool import FunctionTool
+from orchestrator.toolbox import Toolbox
 
 
 class ActiveRun:
@@ -39,6 +42,8 @@ class ActiveRun:
         self.interrupt = Interrupt(cancelled=claim.cancel)
         self.recorder = Recorder(engine.ledger, claim, self.state, self.interrupt)
         self.budget = BudgetKeeper(claim, self.state, self.recorder)
+        self._is_guarded: dict[str, bool] = {}
+        """Whether calls need approval, by call id."""
 
     @property
     def keeps_values(self) -> bool:
@@ -65,6 +70,27 @@ class ActiveRun:
             call_id=call["call_id"],
             arguments=call["arguments"],
         )
+
+    async def find_guarded(self, toolbox: Toolbox) -> Set[str]:
+        """The ids of the reply's open calls that need approval. Each call is asked about once an invocation."""
+        turn = self.state.turn
+        if turn is None:
+            return frozenset()
+        for call in turn.function_calls():
+            tool = toolbox.find(call["name"], with_disabled=turn.has_accepted(call["call_id"]))
+            if call["call_id"] not in self._is_guarded and isinstance(tool, FunctionTool | AgentTool):
+                self._is_guarded[call["call_id"]] = await self._needs_approval(call, tool)
+        return {call_id for call_id, is_guarded in self._is_guarded.items() if is_guarded}
+
+    async def _needs_approval(self, call: Item, tool: FunctionTool | AgentTool) -> bool:
+        turn, call_id = self.state.turn, call["call_id"]
+        if turn is None or call_id in turn.outputs or call_id in turn.started or call_id in turn.questions:
+            return False
+        if self.state.always.get(call["name"]):
+            return True  # decided: the function is not asked again
+        if isinstance(tool, FunctionTool) and tool.answer_schema is not None:
+            return is_readable_question(call["arguments"])
+        return await ask_needs_approval(tool.needs_approval, self.tool_context(call), call["arguments"], call_id)
 
     async def finish(self, output: Any) -> Performed:
         """End the run with its answer."""

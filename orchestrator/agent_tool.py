@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from orchestrator.approval import NeedsApproval, check_approval
 from orchestrator.entries import DEFAULT_MAX_TURNS
 from orchestrator.errors import ModelBehaviorError, UserError
 from orchestrator.handoff import IsEnabled, to_function_name
@@ -61,6 +62,11 @@ class AgentTool:
     parameters: type[Any] | None = None
     input_builder: InputBuilder | None = None
     include_input_schema: bool = False
+    needs_approval: NeedsApproval = False
+    approval_expires_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        check_approval(self.name, self.needs_approval, self.approval_expires_seconds)
 
     def to_spec(self) -> ToolSpec:
         """The tool as the model sees it."""
@@ -111,12 +117,15 @@ def as_tool(
     parameters: type[Any] | None = None,
     input_builder: InputBuilder | None = None,
     include_input_schema: bool = False,
+    needs_approval: NeedsApproval = False,
+    approval_expires_seconds: float | None = None,
 ) -> AgentTool:
     """`agent` as a tool of other agents.
 
     `custom_output_extractor` turns the called run's `RunResult` into the tool's output (default: the final
     output as text). `parameters` (a dataclass or pydantic model) types the arguments; `input_builder`
     turns them into the agent's input. `failure_error_function=None` lets a failure end the caller's run.
+    `needs_approval`: a person must approve the call, as for function tools.
     """
     if parameters is not None and not _is_structured(parameters):
         raise UserError(f"parameters of tool `{tool_name or agent.name}` must be a dataclass or pydantic model.")
@@ -136,6 +145,8 @@ def as_tool(
         parameters=parameters,
         input_builder=input_builder,
         include_input_schema=include_input_schema,
+        needs_approval=needs_approval,
+        approval_expires_seconds=approval_expires_seconds,
     )
 
 

@@ -46,6 +46,11 @@ class Client:
         """The ledger, for use on the background loop only."""
         return self._ledger()
 
+    @property
+    def registry(self) -> Registry:
+        """The agents that this process has loaded."""
+        return self._registry
+
     def submit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
         """Start a run of an agent or flow, or of the one that workers have registered under a name.
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from orchestrator.budget import Budget, Quantity
 from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.model_settings import ModelSettings
+from orchestrator.question import Question
 from orchestrator.usage import Usage
 
 VERSION = 1
@@ -183,11 +184,13 @@ class HandedOff(EntryBase):
 
 
 class Parked(EntryBase):
-    """The run waits, without slot or message: for its children, or to call an unavailable model again."""
+    """The run waits, without slot or message: for children, for people, or until a failed model call is tried again."""
 
     type: Literal["parked"] = "parked"
     waits: dict[str, str] = {}
     """Call id to child run id."""
+    questions: list[Question] = []
+    """What is asked of people and not decided."""
     until: float | None = None
     """Unix time at which the run goes on, if it waits for that."""
     error: dict[str, Any] | None = None
@@ -205,6 +208,24 @@ class BudgetNotice(EntryBase):
     spent: float
     allowed: float
     is_spent: bool = False
+
+
+class Decided(EntryBase):
+    """Somebody has decided a question, or its time has passed. Written whether the run is parked, queued or running."""
+
+    type: Literal["decided"] = "decided"
+    call_id: str
+    verdict: Literal["approved", "rejected", "answered"] = "rejected"
+    always: bool = False
+    """Holds for all further calls of the tool in this run, too."""
+    message: str | None = None
+    """What the model is told of a rejected call."""
+    value: Any = None
+    """The answer, as JSON."""
+    by: str = ""
+    """Who decided, as they say themselves."""
+    expired: bool = False
+    """Nobody decided in time."""
 
 
 class Outcome(EntryBase):
@@ -227,7 +248,7 @@ class Outcome(EntryBase):
 
 
 Entry = Annotated[
-    RunInput | Invoked | Reply | Started | Output | ChildEnded | HandedOff | Parked | BudgetNotice | Outcome,
+    RunInput | Invoked | Reply | Started | Output | ChildEnded | HandedOff | Parked | Decided | BudgetNotice | Outcome,
     Field(discriminator="type"),
 ]
 ChildEnded.model_rebuild()

@@ -15,6 +15,7 @@ OrchestratorError
 │   ├── BudgetExceeded           the run and those below it have spent their budget: raise it, or ask for less
 │   ├── DeadlineExceeded         the run had not ended by the time given as `deadline`
 │   ├── ModelBehaviorError       the model broke the rules: unknown tool, output that does not fit
+│   ├── ToolRemoved              a tool that waited for a decision is no longer the agent's: deploy it again
 │   ├── ModelRefusalError        the model refused
 │   ├── ToolTimeoutError         a tool with `timeout_behavior="raise_exception"` was too slow
 │   ├── ModelCallError
@@ -25,6 +26,11 @@ OrchestratorError
 │   ├── FlowError                a flow's own rules: no branch, too few results, rounds run out
 │   ├── RunExpired               no worker had begun it by the time given as `expires`
 │   └── RunCancelled             somebody cancelled it
+├── DecisionError                a decision was not taken, and nothing has changed
+│   ├── NotAsked                 the run asks nothing about that call
+│   ├── AlreadyDecided           somebody was faster, or the time to decide had passed
+│   ├── RunOver                  the run has ended or is being cancelled
+│   └── InvalidAnswer            the answer does not fit the question's type
 ├── RunNotFound                  no ledger under that id: never submitted, or past its retention
 ├── CursorExpired                what came after that event is gone: read without `after`
 ├── ResultTimeout                the run has not ended yet; it goes on
@@ -113,6 +119,10 @@ class ModelBehaviorError(RunFailed):
     """The model did something it was told not to: unknown tool, invalid output, garbage."""
 
 
+class ToolRemoved(RunFailed):
+    """A call was approved, and its agent no longer has the tool: it was deployed without it meanwhile."""
+
+
 class ModelRefusalError(RunFailed):
     """The model refused to answer. `data["refusal"]` holds its words."""
 
@@ -151,6 +161,26 @@ class RunExpired(RunFailed):
 
 class RunCancelled(RunFailed):
     """The run was cancelled."""
+
+
+class DecisionError(OrchestratorError):
+    """A decision about a run's call was not taken. `data["call_id"]` says which call."""
+
+
+class NotAsked(DecisionError):
+    """The run asks nothing about that call."""
+
+
+class AlreadyDecided(DecisionError):
+    """The call was decided before: by somebody else, or because the time to decide had passed."""
+
+
+class RunOver(DecisionError):
+    """The run has ended, or is being cancelled."""
+
+
+class InvalidAnswer(DecisionError):
+    """The answer does not fit the type that the question asks for."""
 
 
 class RunNotFound(OrchestratorError):

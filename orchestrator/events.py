@@ -14,7 +14,7 @@ from orchestrator.errors import CursorExpired, InvalidInput, RunNotFound
 from orchestrator.ledger.base import Ledger
 from orchestrator.ledger.live import START, Position
 
-Kind = Literal["run", "agent", "turn", "tool", "handoff", "delta"]
+Kind = Literal["run", "agent", "turn", "tool", "handoff", "approval", "delta"]
 KINDS: Mapping[str, Kind] = {
     "input": "run",
     "parked": "run",
@@ -26,6 +26,7 @@ KINDS: Mapping[str, Kind] = {
     "output": "tool",
     "child": "tool",
     "handoff": "handoff",
+    "decided": "approval",
     "delta": "delta",
 }
 """What an event is about, by its type."""
@@ -54,7 +55,7 @@ class Event:
 
     @property
     def kind(self) -> Kind:
-        """What it is about: `run`, `agent`, `turn`, `tool`, `handoff` or `delta`."""
+        """What it is about: `run`, `agent`, `turn`, `tool`, `handoff`, `approval` or `delta`."""
         return KINDS[self.type]
 
     @property

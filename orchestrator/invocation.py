@@ -15,13 +15,13 @@ from orchestrator.entries import Outcome
 from orchestrator.errors import LedgerError
 from orchestrator.holding import given_back, hold, missed_deadline
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
-from orchestrator.moves.ask_children import ask_children
+from orchestrator.moves.ask_others import ask_others
 from orchestrator.moves.call_model import call_model
 from orchestrator.moves.hand_over import hand_over
 from orchestrator.moves.run_tools import check_tools, run_tools, take_answers
 from orchestrator.toolbox import Toolbox, open_toolbox
 from orchestrator.turn import (
-    AskChildren,
+    AskOthers,
     CallModel,
     CheckTools,
     Finish,
@@ -65,7 +65,7 @@ class Invocation:
     async def _step(self) -> Performed | None:
         run = self._run
         toolbox = await open_toolbox(run.agent, run.context, run.state.options)
-        return await self._make(decide(run.state, run.agent, toolbox), toolbox)
+        return await self._make(decide(run.state, run.agent, toolbox, await run.find_guarded(toolbox)), toolbox)
 
     async def _make(self, move: Move, toolbox: Toolbox) -> Performed | None:
         match move:
@@ -77,8 +77,8 @@ class Invocation:
                 await take_answers(self._run, move)
             case CheckTools():
                 return await check_tools(self._run, move, toolbox)
-            case AskChildren():
-                return await ask_children(self._run, move)
+            case AskOthers():
+                return await ask_others(self._run, move)
             case HandOver():
                 return await hand_over(self._run, move)
             case Finish():

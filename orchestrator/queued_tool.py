@@ -5,20 +5,22 @@ from __future__ import annotations
 from pydantic_core import to_jsonable_python
 
 from orchestrator.budget_keeper import NOT_RUN, BudgetKeeper
+from orchestrator.call_gate import pass_gate
 from orchestrator.context import ToolContext
 from orchestrator.context_binding import ContextBinding
 from orchestrator.endings import cancelled_outcome, failure_outcome
 from orchestrator.engine import Engine, Performed
-from orchestrator.entries import ContextPatch, Outcome, Output, RunInput, Started, ToolCall
+from orchestrator.entries import ContextPatch, Outcome, Output, Parked, Reply, RunInput, Started, ToolCall
 from orchestrator.errors import MessageError
 from orchestrator.holding import ended, given_back, hold, missed_deadline
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim
 from orchestrator.models.base import Item
+from orchestrator.moves.ask_others import stamp_question
+from orchestrator.question import Question, describe_question
 from orchestrator.recorder import Recorder
 from orchestrator.state import fold
 from orchestrator.tool import ToolResult, call_tool
-from orchestrator.turn import UNKNOWN_OUTCOME
 
 
 class QueuedTool:
@@ -29,7 +31,15 @@ class QueuedTool:
         self._claim = claim
         self._call = _served_call(claim)
         self._tool = engine.registry.tool(self._call.tool_name)
-        self._state = fold(claim.entries)
+        self._item: Item = {
+            "type": "function_call",
+            "call_id": self._call.call_id,
+            "name": self._call.tool_name,
+            "arguments": self._call.arguments,
+        }
+        # As if a model had just made the call that this run serves: what is known of it is known as in any other run.
+        given, *rest = claim.entries
+        self._state = fold([given, Reply(agent=self._call.agent, items=[self._item]), *rest])
         self._interrupt = Interrupt(cancelled=claim.cancel)
         self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
         self._budget = BudgetKeeper(claim, self._state, self._recorder)
@@ -41,7 +51,13 @@ class QueuedTool:
     async def _advance(self) -> Performed:
         outcome = self._out_of_time()
         if outcome is None and not self._engine.shutdown.is_stopping:
-            outcome = await self._interrupt.run(self._run())
+            gate = pass_gate(self._item, self._tool, self._state, frozenset())
+            if isinstance(gate, Question):
+                return await self._ask(gate)
+            if isinstance(gate, Output):
+                outcome = self._answer(ToolResult(gate.output, gate.output, failed=True), None)
+            else:
+                outcome = await self._interrupt.run(self._run())
         outcome = outcome or self._out_of_time()
         if outcome is None and not self._interrupt.cancelled:
             return given_back(self._claim, await self._recorder.release())
@@ -51,10 +67,15 @@ class QueuedTool:
         late = missed_deadline(self._claim)
         return failure_outcome(self._state, late) if late else None
 
+    async def _ask(self, question: Question) -> Performed:
+        """Park until a person has said what becomes of the interrupted call."""
+        stamped = stamp_question(question, self._tool, self._engine.settings)
+        note = describe_question(stamped)
+        pointers = await self._recorder.park(Parked(questions=[stamped]), note=note)
+        return Performed("parked", f"waits for {note}", self._claim, pointers=pointers)
+
     async def _run(self) -> Outcome | None:
         was_started = any(isinstance(entry, Started) for entry in self._claim.entries)
-        if was_started and self._tool.on_interrupt == "report":
-            return self._answer(ToolResult(UNKNOWN_OUTCOME, UNKNOWN_OUTCOME, failed=True), None)
         try:
             if not self._budget.may_begin(tool_calls=0 if was_started else 1):
                 return self._refuse()

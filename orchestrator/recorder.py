@@ -66,14 +66,15 @@ class Recorder:
         )
 
     async def park(self, entry: Parked, *, children: Sequence[NewRun] = (), note: str) -> list[Pointer]:
-        """Commit what is noted, and that the run waits: for its children, or until a time."""
+        """Commit what is noted, and that the run waits: for its children, for people, or until a time."""
+        times = [entry.until, *(question.expires_at for question in entry.questions)]
         return await self._ledger.park(
             self._claim,
             self._size,
             [*self._unwritten, entry],
             children=children,
             note=note,
-            timer_at=entry.until,
+            timer_at=min((moment for moment in times if moment is not None), default=None),
             usage=self._state.usage,
         )
 

@@ -12,13 +12,14 @@ from orchestrator.events import Event, follow_run
 from orchestrator.ledger.base import RunSummary, Status
 from orchestrator.loop import background
 from orchestrator.models.base import Item
+from orchestrator.run_questions import RunQuestions
 from orchestrator.state import fold
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
 
 
-class Run:
+class Run(RunQuestions):
     """A handle on one run: whoever has the id can make one. `await run` gives the result."""
 
     def __init__(self, run_id: str, client: Client) -> None:

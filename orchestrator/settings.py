@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Where a worker writes a sign of life every second, for `orchestrator health`."""
     shutdown_grace_seconds: float = Field(default=20.0, ge=0)
     """How long a worker that is told to stop lets turns go on before it gives their runs back."""
+    approval_expires_seconds: float | None = Field(default=None, gt=0)
+    """After how long a question to people counts as rejected, unless the tool says otherwise. Default: never."""
     data_dir: Path = Path(".orchestrator")
     """Where `orchestrator up` keeps data, logs and state, and where example agents keep files."""
     max_input_bytes: int = Field(default=4_194_304, ge=1)

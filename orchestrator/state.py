@@ -11,6 +11,7 @@ from orchestrator.entries import (
     BudgetNotice,
     ChildEnded,
     ContextPatch,
+    Decided,
     Entry,
     HandedOff,
     Invoked,
@@ -23,6 +24,7 @@ from orchestrator.entries import (
     Started,
 )
 from orchestrator.models.base import Item
+from orchestrator.question import Question
 from orchestrator.usage import Usage
 
 
@@ -35,7 +37,15 @@ class Turn:
     started: set[str] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
     """Calls that an earlier invocation started, and of whose end nothing is known."""
+    children: dict[str, str] = field(default_factory=dict)
+    """The runs that serve calls of this reply, by call id."""
     ended_children: dict[str, ChildEnded] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)
+    """What people were asked last about each call."""
+    rounds: dict[str, int] = field(default_factory=dict)
+    """How often people were asked about each call."""
+    decisions: dict[str, Decided] = field(default_factory=dict)
+    """How those questions were decided."""
     replayed: frozenset[str] = frozenset()
     """Call ids of this reply that were settled in an earlier turn: not run again, not shown again."""
 
@@ -43,7 +53,23 @@ class Turn:
         """Whether the call's tool was enabled when the reply's calls began: tools may disable others, or themselves."""
         if call_id in self.outputs:
             return call_id in self.started or call_id in self.ended_children
-        return bool(self.started or self.outputs or self.ended_children)
+        return bool(self.started or self.outputs or self.ended_children or self.questions)
+
+    def ask(self, question: Question) -> None:
+        """Take in a question. One that is asked again keeps its decision, which came meanwhile."""
+        known = self.questions.get(question.call_id)
+        self.questions[question.call_id] = question
+        if known is not None and known.round != question.round:
+            self.decisions.pop(question.call_id, None)
+        self.rounds[question.call_id] = question.round
+
+    def start(self, call_id: str) -> None:
+        """Take in that a call begins. What a person said of an interrupted call holds for one start."""
+        self.started.add(call_id)
+        self.interrupted.discard(call_id)
+        if call_id in self.questions and self.questions[call_id].kind == "interrupted":
+            del self.questions[call_id]
+            self.decisions.pop(call_id, None)
 
     def function_calls(self) -> list[Item]:
         """The reply's new function calls in order, each call id once."""
@@ -91,6 +117,8 @@ class RunState:
     active_turns: int = 0
     """Model calls since the active agent became active."""
     usage: Usage = field(default_factory=Usage)
+    always: dict[str, Decided] = field(default_factory=dict)
+    """What people decided for all calls of a tool, by its name."""
     settled_calls: dict[str, str] = field(default_factory=dict)
     """Call id to payload, of every call of finished turns."""
     tool_users: set[str] = field(default_factory=set)
@@ -113,8 +141,7 @@ class RunState:
                 self._apply_reply(entry)
             case Started():
                 if self.turn:
-                    self.turn.started.add(entry.call_id)
-                    self.turn.interrupted.discard(entry.call_id)
+                    self.turn.start(entry.call_id)
             case Output():
                 self._apply_output(entry)
             case ChildEnded():
@@ -123,8 +150,9 @@ class RunState:
             case HandedOff():
                 self._apply_handoff(entry)
             case Parked():
-                self._patch(entry.context)
-                self.failed_calls += entry.error is not None
+                self._apply_parked(entry)
+            case Decided():
+                self._apply_decision(entry)
             case BudgetNotice():
                 self.warned_limits.add(entry.limit)
                 self.spent_limit = entry.limit if entry.is_spent else self.spent_limit
@@ -174,6 +202,22 @@ class RunState:
             self.usage += output.usage
         if self.turn:
             self.turn.outputs[output.call_id] = output
+
+    def _apply_parked(self, entry: Parked) -> None:
+        self._patch(entry.context)
+        self.failed_calls += entry.error is not None
+        if self.turn is None:
+            return
+        self.turn.children |= entry.waits
+        for question in entry.questions:
+            self.turn.ask(question)
+
+    def _apply_decision(self, decided: Decided) -> None:
+        if self.turn is None or decided.call_id not in self.turn.questions:
+            return
+        self.turn.decisions[decided.call_id] = decided
+        if decided.always:
+            self.always[self.turn.questions[decided.call_id].tool] = decided
 
     def _apply_handoff(self, entry: HandedOff) -> None:
         self._patch(entry.context)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, TypedDict, Unpack, get_args, overload
 
+from orchestrator.approval import NeedsApproval, check_approval, check_seconds
 from orchestrator.context import ToolContext
 from orchestrator.docstrings import DocstringStyle
 from orchestrator.errors import UserError
 from orchestrator.function_schema import FunctionSchema, function_schema, parse_arguments
 from orchestrator.handoff import IsEnabled
 from orchestrator.hosted_tool import HostedTool, code_interpreter, file_search, web_search
+from orchestrator.output_schema import AgentOutputSchema
 from orchestrator.strict_schema import strict_json_schema
 from orchestrator.tool_call import (
     DEFAULT_FAILURE,
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 TimeoutBehavior = Literal["error_as_result", "raise_exception"]
-OnInterrupt = Literal["rerun", "report"]
+OnInterrupt = Literal["rerun", "report", "ask"]
 
 
 @dataclass(eq=False)
@@ -81,8 +82,14 @@ class FunctionTool:
     queue: str | None = None
     """The Celery queue on which the tool runs as a task of its own; `None`: in the agent's task."""
     on_interrupt: OnInterrupt = "rerun"
-    """What becomes of a call whose worker died in the middle: run again under the same idempotency key, or the
-    model is told that the outcome is unknown, and the tool never starts twice."""
+    """What becomes of a call whose worker died in the middle: run again under the same idempotency key; the model is
+    told that the outcome is unknown, and the tool never starts twice; or a person is asked which of the two."""
+    needs_approval: NeedsApproval = False
+    """Whether a person must approve each call, or a function of (context, arguments, call id) that says so."""
+    approval_expires_seconds: float | None = None
+    """After how long without a decision a call counts as rejected. Default: the setting of the same name."""
+    answer_schema: AgentOutputSchema | None = None
+    """Set by `ask_person`: the calls are questions, and a person's answer of this type is their output."""
     output_format: OutputFormat = "str"
     """How values become text for the model: `str()` as in the Agents SDK, or JSON."""
     context_type: Any = None
@@ -91,7 +98,7 @@ class FunctionTool:
     def __post_init__(self) -> None:
         if self.strict_json_schema:
             self.params_json_schema = strict_json_schema(self.params_json_schema)
-        _check_timeout(self)
+        _check_options(self)
 
 
 class ToolOptions(TypedDict, total=False):
@@ -116,6 +123,8 @@ class ToolOptions(TypedDict, total=False):
     timeout_error_function: FailureFunction | None
     queue: str | None
     on_interrupt: OnInterrupt
+    needs_approval: NeedsApproval
+    approval_expires_seconds: float | None
     output_format: OutputFormat
 
 
@@ -165,6 +174,8 @@ def _make_tool(function: Callable[..., Any], options: ToolOptions) -> FunctionTo
         timeout_error_function=options.get("timeout_error_function"),
         queue=options.get("queue"),
         on_interrupt=options.get("on_interrupt", "rerun"),
+        needs_approval=options.get("needs_approval", False),
+        approval_expires_seconds=options.get("approval_expires_seconds"),
         output_format=options.get("output_format", "str"),
         context_type=schema.context_type,
     )
@@ -193,13 +204,12 @@ def _call_in_thread(function: Callable[..., Any], args: list[Any], kwargs: dict[
         raise RuntimeError(f"The function raised StopIteration({error})") from error
 
 
-def _check_timeout(tool: FunctionTool) -> None:
-    if tool.on_interrupt not in ("rerun", "report"):
-        raise UserError(f"on_interrupt of tool `{tool.name}` must be 'rerun' or 'report', not {tool.on_interrupt!r}.")
-    seconds = tool.timeout_seconds
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and 0 < seconds < math.inf):
-        raise UserError(f"The timeout of tool `{tool.name}` must be a positive number of seconds, not {seconds!r}.")
+def _check_options(tool: FunctionTool) -> None:
+    if tool.on_interrupt not in get_args(OnInterrupt):
+        choices = ", ".join(map(repr, get_args(OnInterrupt)))
+        raise UserError(f"on_interrupt of tool `{tool.name}` must be one of {choices}, not {tool.on_interrupt!r}.")
+    check_seconds(tool.timeout_seconds, f"The timeout of tool `{tool.name}`")
+    check_approval(tool.name, tool.needs_approval, tool.approval_expires_seconds)
     if tool.timeout_behavior not in ("error_as_result", "raise_exception"):
         raise UserError(
             f"The timeout_behavior of tool `{tool.name}` must be 'error_as_result' or 'raise_exception', "

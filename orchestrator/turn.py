@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.agent import Agent
 from orchestrator.agent_tool import AgentTool
-from orchestrator.entries import ChildEnded, RunOptions
+from orchestrator.call_gate import pass_gate
+from orchestrator.entries import ChildEnded, Output, RunOptions
 from orchestrator.error_handlers import InvalidFinalOutput
-from orchestrator.errors import ModelBehaviorError, ModelRefusalError
+from orchestrator.errors import ModelBehaviorError, ModelRefusalError, ToolRemoved
 from orchestrator.handoff import Handoff
 from orchestrator.models.base import Item
 from orchestrator.output_schema import output_schema_of
+from orchestrator.question import Question
 from orchestrator.result import message_refusal, message_text
 from orchestrator.state import RunState, Turn, call_payload, is_call
 from orchestrator.tool import FunctionTool
 from orchestrator.toolbox import Toolbox
 
-UNKNOWN_OUTCOME = (
-    "The outcome of this call is unknown: its worker was lost. It may have taken effect. Do not repeat it."
-)
 IGNORED_HANDOFF = "Multiple handoffs detected, ignoring this one."
 _LOCAL_EXECUTORS = {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "custom_tool_call"}
 
@@ -36,15 +35,16 @@ class RunTools:
     """Run these calls in this process, side by side."""
 
     calls: Sequence[tuple[Item, FunctionTool]]
-    refused: Sequence[tuple[Item, str]] = ()
-    """Calls that are answered without running anything, with the answer."""
+    settled: Sequence[Output] = ()
+    """Outputs of calls for which nothing runs."""
 
 
 @dataclass(frozen=True)
-class AskChildren:
-    """Park until these calls are answered by runs of their own."""
+class AskOthers:
+    """Park until calls are answered by runs of their own, and questions about calls decided by people."""
 
     calls: Sequence[tuple[Item, FunctionTool | AgentTool]]
+    questions: Sequence[tuple[Question, FunctionTool | AgentTool]] = ()
 
 
 @dataclass(frozen=True)
@@ -77,22 +77,22 @@ class Finish:
     output: Any
 
 
-Move = CallModel | RunTools | AskChildren | TakeAnswers | CheckTools | HandOver | Finish
+Move = CallModel | RunTools | AskOthers | TakeAnswers | CheckTools | HandOver | Finish
 
 
-def decide(state: RunState, agent: Agent[Any], toolbox: Toolbox) -> Move:
-    """What to do next.
+def decide(state: RunState, agent: Agent[Any], toolbox: Toolbox, guarded: Set[str] = frozenset()) -> Move:
+    """What to do next. `guarded` are the ids of calls that need approval.
 
-    After a reply: local tools run, then children are asked, then a handoff is made, then
+    After a reply: local tools run, then children and people are asked, then a handoff is made, then
     `tool_use_behavior` may end the run, then a message ends it; anything else is another turn.
-    Raises `ModelBehaviorError` and `ModelRefusalError` for replies that cannot be used.
+    Raises `ModelBehaviorError` and `ModelRefusalError` for replies that cannot be used, and `ToolRemoved`.
     """
     turn = state.turn
     if turn is None:
         return CallModel()
     _check_reply(turn, state)
     handoff_calls, tool_calls, unknown = _sort_calls(turn, toolbox, state.options, agent)
-    if move := _next_work(turn, tool_calls, unknown):
+    if move := _next_work(state, turn, tool_calls, unknown, guarded):
         return move
     if handoff_calls:
         (call, handoff), *ignored = handoff_calls
@@ -103,28 +103,40 @@ def decide(state: RunState, agent: Agent[Any], toolbox: Toolbox) -> Move:
 
 
 def _next_work(
-    turn: Turn, calls: Sequence[tuple[Item, FunctionTool | AgentTool]], unknown: Sequence[Item]
+    state: RunState,
+    turn: Turn,
+    calls: Sequence[tuple[Item, FunctionTool | AgentTool]],
+    unknown: Sequence[Item],
+    guarded: Set[str],
 ) -> Move | None:
     """The open calls: those of this process first, since children report only to a parked run."""
-    local, remote, answered = [], [], []
-    refused = [(call, f"Tool '{call['name']}' not found.") for call in unknown if call["call_id"] not in turn.outputs]
+    local, remote, answered, questions = [], [], [], []
+    settled = [_not_found(call) for call in unknown if call["call_id"] not in turn.outputs]
     for call, tool in calls:
         if call["call_id"] in turn.outputs:
             continue
         if ended := turn.ended_children.get(call["call_id"]):
             answered.append((ended, call, tool))
-        elif isinstance(tool, FunctionTool) and tool.queue is None:
-            if call["call_id"] in turn.interrupted and tool.on_interrupt == "report":
-                refused.append((call, UNKNOWN_OUTCOME))
-            else:
+            continue
+        match pass_gate(call, tool, state, guarded):
+            case Output() as output:
+                settled.append(output)
+            case Question() as question:
+                questions.append((question, tool))
+            case _ if isinstance(tool, FunctionTool) and tool.queue is None:
                 local.append((call, tool))
-        else:
-            remote.append((call, tool))
-    if local or refused:
-        return RunTools(local, refused)
-    if remote:
-        return AskChildren(remote)
-    return TakeAnswers(answered) if answered else None
+            case _:
+                remote.append((call, tool))
+    if local or settled:
+        return RunTools(local, settled)
+    if answered:
+        return TakeAnswers(answered)
+    return AskOthers(remote, questions) if remote or questions else None
+
+
+def _not_found(call: Item) -> Output:
+    text = f"Tool '{call['name']}' not found."
+    return Output(call_id=call["call_id"], tool=call["name"], output=text, failed=True)
 
 
 def _check_reply(turn: Turn, state: RunState) -> None:
@@ -161,6 +173,11 @@ def _sort_calls(
                 tools.append((call, tool))
             case _ if is_settled or options.tool_not_found_behavior == "return_error_to_model":
                 unknown.append(call)
+            case _ if call["call_id"] in turn.questions:
+                raise ToolRemoved(
+                    f"Call `{call['call_id']}` of tool `{call['name']}` waited for a person, and agent `{agent.name}` "
+                    "no longer has that tool. Deploy it again, and submit anew."
+                )
             case _:
                 raise ModelBehaviorError(_describe_unknown(call["name"], toolbox, agent))
     return handoffs, tools, unknown

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.commands_decide import answer, approvals, approve, reject
 from orchestrator.cli.commands_demo import demo
 from orchestrator.cli.commands_doctor import doctor
 from orchestrator.cli.commands_graph import graph
@@ -65,7 +66,7 @@ def prepare(
     context.obj = Session(app_name, data_dir)
 
 
-for command in (up, submit, run, watch, show, cancel, demo, doctor, graph, health):
+for command in (up, submit, run, watch, show, cancel, approvals, approve, reject, answer, demo, doctor, graph, health):
     app.command(epilog=HELP)(command)
 app.command("list", epilog=HELP)(list_runs)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(worker)

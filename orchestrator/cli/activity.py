@@ -1,4 +1,4 @@
-"""What a run is doing at this moment, in a few words. Pure."""
+"""What a run is doing, or waiting for, at this moment. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from orchestrator.cli.nodes import RunNode
+from orchestrator.question import describe_question
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ def activity_of(run: RunNode) -> Activity | None:
 
 
 def open_waits(run: RunNode) -> list[str]:
-    """What the run waits for: the called agents and tools, by name, or something else."""
-    called = [call.tool for call in run.calls.values() if call.state == "waiting"]
+    """What the run waits for: called agents and tools by name, people, or something else."""
+    waiting = [call for call in run.calls.values() if call.state == "waiting"]
+    called = [describe_question(call.question) if call.question else call.tool for call in waiting]
     return called or ([run.waits_for] if run.waits_for else [])
 
 

@@ -21,14 +21,16 @@ from orchestrator.cli.console import (
     print_json,
     print_table,
     say,
+    text_of,
 )
 from orchestrator.cli.follow import read_events
 from orchestrator.cli.nodes import RunNode, RunState
 from orchestrator.cli.render import RUN_STYLES, outcome_text, render_run
-from orchestrator.cli.tree import fold_events, text_of
+from orchestrator.cli.tree import fold_events
 from orchestrator.errors import RunNotFound
 from orchestrator.ledger.base import RunSummary
 from orchestrator.loop import background
+from orchestrator.question import describe_question
 
 _ENDED: dict[str, RunState] = {"answer": "answered", "failure": "failed", "cancelled": "cancelled"}
 
@@ -138,4 +140,7 @@ def _as_row(summary: RunSummary, now: float) -> dict[str, Any]:
 
 
 def _describe_wait(summary: RunSummary) -> str:
-    return f"waits for {len(summary.waits)}" if summary.waits else ""
+    if summary.status != "parked":
+        return ""
+    waits = [*map(describe_question, summary.questions), *([f"{len(summary.waits)} runs"] if summary.waits else [])]
+    return f"waits for {', '.join(waits)}" if waits else ""

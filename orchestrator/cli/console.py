@@ -6,11 +6,14 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from rich.console import Console
 from rich.table import Table
+
+from orchestrator.entries import Item
 
 PLAIN_WIDTH = 200
 """Where nobody looks: wide enough that lines of a table or tree stay one line each."""
@@ -118,3 +121,15 @@ def mask_url(url: str) -> str:
     location = re.sub(r":[^:@/]*@", ":***@", parts.netloc)
     query = re.sub(r"(?i)((?:password|token|secret|key)=)[^&]*", r"\1***", parts.query)
     return urlunsplit(parts._replace(netloc=location, query=query))
+
+
+def text_of(items: Iterable[Item]) -> str:
+    """The words in items: of messages, or of an input."""
+    parts: list[str] = []
+    for item in items:
+        content = item.get("content") if item.get("role") or item.get("type") == "message" else None
+        if isinstance(content, str):
+            parts.append(content)
+        elif isinstance(content, list):
+            parts += [str(part.get("text") or part.get("refusal") or "") for part in content]
+    return "\n".join(part for part in parts if part)

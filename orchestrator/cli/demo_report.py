@@ -11,11 +11,11 @@ from rich.text import Text
 
 from orchestrator.cli.activity import activity_of
 from orchestrator.cli.commands_runs import print_answer
-from orchestrator.cli.console import clean, clip, console, format_seconds, format_tokens, plain_table, say
+from orchestrator.cli.console import clean, clip, console, format_seconds, format_tokens, plain_table, say, text_of
 from orchestrator.cli.nodes import InvocationNode, RunNode
 from orchestrator.cli.ports import read_json
 from orchestrator.cli.render import RUN_STYLES, mark_of, outcome_text, render_run
-from orchestrator.cli.tree import RunTree, text_of
+from orchestrator.cli.tree import RunTree
 
 FLOWER_SECONDS = 5.0
 """Flower hears of tasks by events, a moment later than we do."""

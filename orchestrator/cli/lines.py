@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import assert_never
 
 from orchestrator.cli.activity import open_waits
-from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
+from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens, text_of
 from orchestrator.cli.nodes import CallNode, RunNode
 from orchestrator.cli.render import describe_notice, outcome_text
-from orchestrator.cli.tree import RunTree, text_of
+from orchestrator.cli.tree import RunTree
 from orchestrator.delta import Delta
 from orchestrator.entries import (
     BudgetNotice,
     ChildEnded,
+    Decided,
     HandedOff,
     Invoked,
     Outcome,
@@ -60,6 +62,8 @@ def describe_event(event: Event, run: RunNode) -> str:
             return f"hands over to {entry.target}"
         case Parked():
             return f"waits for {', '.join(open_waits(run))}, holding no worker"
+        case Decided():
+            return _describe_decision(entry, run)
         case Delta():
             return f"writes: {clip(entry.text)}"
         case BudgetNotice():
@@ -72,6 +76,15 @@ def describe_event(event: Event, run: RunNode) -> str:
 
 def _describe_call(call: ToolCall) -> str:
     return f"{call.tool_name}({format_arguments(call.arguments)})" if call.arguments else call.call_id
+
+
+def _describe_decision(entry: Decided, run: RunNode) -> str:
+    call = run.calls.get(entry.call_id)
+    by = f" by {entry.by}" if entry.by else ""
+    scope = ", and its further calls" if entry.always else ""
+    verdict = "was not decided in time" if entry.expired else f"{entry.verdict}{by}{scope}"
+    words = entry.message or ("" if entry.value is None else clip(json.dumps(entry.value, ensure_ascii=False)))
+    return f"{call.tool if call else entry.call_id} {verdict}" + (f": {clip(words)}" if words else "")
 
 
 def _describe_turn(run: RunNode) -> str:

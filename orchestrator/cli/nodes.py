@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.entries import BudgetNotice, Item, Outcome, RunOptions
+from orchestrator.question import Question
 from orchestrator.usage import Usage
 
 RunState = Literal["queued", "running", "parked", "answered", "failed", "cancelled"]
@@ -28,6 +29,8 @@ class CallNode:
     """Whom a handoff leads to."""
     child: RunNode | None = None
     """The run that serves the call."""
+    question: Question | None = None
+    """What people are asked about the call, and have not decided."""
     is_member: bool = False
     """Of a flow: nobody has called it with arguments."""
 

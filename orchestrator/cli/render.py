@@ -6,9 +6,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from orchestrator.cli.activity import activity_of
-from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens
+from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens, text_of
 from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode, RunState, TurnNode
-from orchestrator.cli.tree import text_of
 from orchestrator.entries import BudgetNotice
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from orchestrator.budget import MICROS
+from orchestrator.cli.console import text_of
 from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode, RunState, TurnNode
 from orchestrator.delta import Delta
 from orchestrator.entries import (
     BudgetNotice,
     ChildEnded,
+    Decided,
     HandedOff,
     Invoked,
-    Item,
     Outcome,
     Output,
     Parked,
@@ -61,6 +62,8 @@ class RunTree:
                 self._apply_parked(run, entry, at)
             case BudgetNotice():
                 run.notices.append(entry)
+            case Decided():
+                _apply_decision(run, entry)
             case Outcome():
                 _apply_outcome(run, entry, at)
             case Delta():
@@ -75,6 +78,9 @@ class RunTree:
             if call := run.calls.get(call_id) or _add_member(run, call_id, at):
                 call.child = self.node(child)
                 call.state = "waiting"
+        for question in entry.questions:
+            if call := run.calls.get(question.call_id):
+                call.question, call.state = question, "waiting"
         run.state = "parked"
         run.waits_for = _reason(entry)
         _close_invocation(run, at)
@@ -166,6 +172,15 @@ def _apply_handoff(run: RunNode, entry: HandedOff, at: float) -> None:
     _close_invocation(run, at)
 
 
+def _apply_decision(run: RunNode, entry: Decided) -> None:
+    decided = run.calls.get(entry.call_id)
+    for call in run.calls.values():
+        is_alike = entry.always and decided is not None and call.tool == decided.tool
+        if call is decided or (is_alike and call.question):
+            call.question, call.state = None, "asked"
+    run.state = "queued" if run.state == "parked" else run.state
+
+
 def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
     run.state, run.outcome, run.ended_at, run.writing = _ENDS[entry.kind], entry, at, ""
     if entry.usage.requests:
@@ -189,15 +204,3 @@ def _set_state(run: RunNode, call_id: str, state: CallState) -> None:
 def _settle(run: RunNode, call_id: str, state: CallState, at: float) -> None:
     if call_id in run.calls:
         run.calls[call_id].state, run.calls[call_id].ended_at = state, at
-
-
-def text_of(items: Iterable[Item]) -> str:
-    """The words in items: of messages, or of an input."""
-    parts: list[str] = []
-    for item in items:
-        content = item.get("content") if item.get("role") or item.get("type") == "message" else None
-        if isinstance(content, str):
-            parts.append(content)
-        elif isinstance(content, list):
-            parts += [str(part.get("text") or part.get("refusal") or "") for part in content]
-    return "\n".join(part for part in parts if part)

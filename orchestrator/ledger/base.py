@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from orchestrator.entries import Entry, EntryBase, Outcome
+from orchestrator.entries import Decided, Entry, EntryBase, Outcome
 from orchestrator.ledger.inspection import Inspection
 from orchestrator.ledger.live import START, LiveLedger, Notice, Position
 from orchestrator.ledger.values import (
@@ -124,11 +124,12 @@ class Ledger(LiveLedger, Inspection):
         timer_at: float | None = None,
         usage: Usage | None = None,
     ) -> list[Pointer]:
-        """Commit: wait for the children (created queued here), at the latest until `timer_at` (Unix seconds).
+        """Commit: wait for the children (created queued here), for the other waits and the questions of the `Parked`,
+        at the latest until `timer_at` (Unix seconds).
 
-        A child that exists is waited for again, one that has ended reports at once. The timer wakes the run
-        without an entry and drops the open waits. A cancelled run is ended instead, with `entries` except the
-        `Parked`: raises `CancelledMeanwhile`. A child's id with another digest: raises `RunConflict`.
+        A child that has ended reports at once, and a question that was decided meanwhile queues the run at once.
+        The timer wakes the run without an entry and drops the open waits. A cancelled run is ended instead, with
+        `entries` except the `Parked`: raises `CancelledMeanwhile`. A child's id with another digest: `RunConflict`.
         """
 
     @abstractmethod
@@ -152,8 +153,11 @@ class Ledger(LiveLedger, Inspection):
         """The outcome is delivered: the run is done and expires after the retention."""
 
     @abstractmethod
-    async def resolve(self, run_id: str, wait: str, entry: EntryBase) -> list[Pointer]:
-        """Close one open wait of a parked run; the last one queues it. Anything else is ignored."""
+    async def decide(self, run_id: str, decided: Decided, *, decision_id: str) -> list[Pointer]:
+        """Record what somebody decided about a question, whatever the run is doing; a parked run is queued.
+
+        Repeated under the same `decision_id`, it does nothing more. Raises `RunNotFound`, or a `DecisionError`.
+        """
 
     @abstractmethod
     async def cancel(self, run_id: str) -> list[Pointer]:

@@ -5,14 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from orchestrator.budget import MICROS, Budget, Quantity, Spent
-from orchestrator.entries import EntryBase, HandedOff, Outcome, Output, Parked, Reply, RunInput, RunOptions, Started
+from orchestrator.entries import (
+    Decided,
+    EntryBase,
+    HandedOff,
+    Outcome,
+    Output,
+    Parked,
+    Reply,
+    RunInput,
+    RunOptions,
+    Started,
+)
 from orchestrator.errors import RunCancelled, RunPoisoned, describe_error
+from orchestrator.ledger.base import NewRun
+from orchestrator.question import Question, QuestionKind
 from orchestrator.usage import Usage
 
 _UNITS: dict[str, int] = {"money": MICROS, "seconds": 1000}
 
+EXPIRED = "rejected, because nobody had decided in time"
 UNKNOWN = "Unknown: the run ended before the result of this call was recorded. It may have taken effect."
 
 
@@ -27,6 +42,19 @@ class Writing:
     """Calls that end."""
     usage: Usage | None
     """What the run has spent so far; `None` changes nothing."""
+    parked: Parked | None = None
+    """What the run waits for."""
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        """What people are asked."""
+        return self.parked.questions if self.parked else ()
+
+    def known_waits(self, children: Sequence[NewRun]) -> dict[str, str]:
+        """The runs that are waited for besides these new ones, by call id."""
+        new = {child.run_id for child in children}
+        waits = self.parked.waits if self.parked else {}
+        return {call_id: child for call_id, child in waits.items() if child not in new}
 
     @property
     def has_result(self) -> bool:
@@ -76,7 +104,9 @@ def read_entries(
     """Add the calls that `Started` and `Output` entries name to those that the caller names."""
     tools = {entry.call_id: entry.tool for entry in entries if isinstance(entry, Started)}
     ends = [entry.call_id for entry in entries if isinstance(entry, Output)]
-    return Writing(entries, dict.fromkeys(started, "") | tools, list(dict.fromkeys([*settled, *ends])), usage)
+    parked = next((entry for entry in entries if isinstance(entry, Parked)), None)
+    all_started = dict.fromkeys(started, "") | tools
+    return Writing(entries, all_started, list(dict.fromkeys([*settled, *ends])), usage, parked)
 
 
 def is_move(entry: EntryBase) -> bool:
@@ -107,3 +137,21 @@ def poisoned_outcome(run_id: str, max_tries: int) -> Outcome:
 def unknown_output(call_id: str, tool: str) -> Output:
     """What the log says of a call that was started and never heard of again."""
     return Output(call_id=call_id, tool=tool, output=UNKNOWN, failed=True)
+
+
+def kinds_decided_by(decided: Decided) -> list[QuestionKind]:
+    """The kinds of questions that a decision can decide."""
+    match decided.verdict:
+        case "approved":
+            return ["approval"] if decided.always else ["approval", "interrupted"]
+        case "answered":
+            return ["answer"]
+        case "rejected":
+            return ["approval"] if decided.always else ["approval", "interrupted", "answer"]
+        case _:
+            assert_never(decided.verdict)
+
+
+def describe_verdict(decided: Decided) -> str:
+    """A decision in a few words, for whoever decides too late."""
+    return f"{decided.verdict} by {decided.by}" if decided.by else decided.verdict

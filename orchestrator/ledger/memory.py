@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from orchestrator.entries import EntryBase, Invoked, Outcome
-from orchestrator.ledger import entry_rules, refusals
+from orchestrator.entries import Decided, EntryBase, Invoked, Outcome
+from orchestrator.ledger import entry_rules, memory_questions, refusals
 from orchestrator.ledger.base import (
     CancelledMeanwhile,
     Claim,
@@ -21,7 +21,8 @@ from orchestrator.ledger.entry_rules import Writing, read_entries
 from orchestrator.ledger.live import Notice
 from orchestrator.ledger.memory_inspection import MemoryInspection
 from orchestrator.ledger.memory_live import MemoryLive
-from orchestrator.ledger.memory_runs import MemoryRun, MemoryRuns, pointers_to, with_usage
+from orchestrator.ledger.memory_run import MemoryRun
+from orchestrator.ledger.memory_runs import MemoryRuns, pointers_to, with_usage
 from orchestrator.usage import Usage
 
 
@@ -53,6 +54,7 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         run.tries += 1
         self._runs.set_deadline(run, self.settings.lease_seconds)
         self._runs.add_entry(run, Invoked(step=step, task=run.task, worker=worker, fence=run.fence))
+        memory_questions.expire(self._runs, run, self._clock())
         if run.tries > self.settings.max_tries and run.outcome is None:
             poisoned = entry_rules.poisoned_outcome(run_id, self.settings.max_tries)
             self._runs.set_outcome(run, with_usage(run, poisoned))
@@ -60,7 +62,7 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
             run_id=run_id,
             step=step,
             fence=run.fence,
-            size=len(run.log),
+            size=run.size,
             task=run.task,
             entries=list(run.log),
             cancel=run.cancel,
@@ -86,7 +88,7 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         run = self._runs.find_held(claim)
         if run.outcome:
             raise refusals.ended(run.run_id)
-        if entries and len(run.log) == at + len(entries):
+        if entries and run.size == at + len(entries):
             return self._notice(run)  # applied before
         _check_size(run, at)
         for call_id in writing.started:
@@ -131,12 +133,17 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
             return [pointer for pointer in map(self._runs.start, children) if pointer] + pointers_to(repeated)
         for child in children:
             self._runs.check_digest(child)
-        run = self._begin_move(claim, at, read_entries(entries, settled=settled, usage=usage))
+        writing = read_entries(entries, settled=settled, usage=usage)
+        run = self._begin_move(claim, at, writing)
         run.status, run.holder, run.note = "parked", None, note
         run.deadline = min((at for at in (timer_at, run.spending.ends_at) if at is not None), default=None)
-        pointers = [pointer for child in children for pointer in self._runs.wait_for(run, child)]
+        run.waits = {}
+        pointers = [pointer for child in children for pointer in self._runs.wait_for_new(run, child)]
+        for call_id, child_id in writing.known_waits(children).items():
+            self._runs.wait_for(run, call_id, child_id)
+        is_decided = memory_questions.ask(run, writing.questions)
         only_sleeps = timer_at is not None and not children
-        if not run.waits and not only_sleeps:
+        if is_decided or not (run.waits or writing.questions or only_sleeps):
             pointers.append(self._runs.wake(run))
         return pointers
 
@@ -177,27 +184,17 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         run.updated_at = self._clock()
         run.expires_at = run.updated_at + self.settings.retention_seconds
 
-    async def resolve(self, run_id: str, wait: str, entry: EntryBase) -> list[Pointer]:
-        run = self._runs.find(run_id)
-        return self._runs.close_wait(run, wait, entry) if run else []
-
-    async def cancel(self, run_id: str) -> list[Pointer]:
+    async def decide(self, run_id: str, decided: Decided, *, decision_id: str) -> list[Pointer]:
         run = self._runs.find(run_id)
         if run is None:
-            self._runs.cancel_in_advance(run_id)
-            return []
-        if run.outcome:
-            return []
-        if run.cancel:
-            return pointers_to(run)  # cancelled before
-        run.cancel = True
-        if run.status != "parked":
-            return []
-        children = list(run.waits.values())
-        pointers = [self._runs.wake(run)]
-        for child in children:
-            pointers += await self.cancel(child)
-        return pointers
+            raise refusals.unknown(run_id)
+        if memory_questions.was_decided_by(run, decided, decision_id):
+            return pointers_to(run)
+        memory_questions.decide(self._runs, run, decided, decision_id, self._clock())
+        return [self._runs.wake(run)] if run.status == "parked" else []
+
+    async def cancel(self, run_id: str) -> list[Pointer]:
+        return self._runs.cancel(run_id)
 
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
         return [self._renew(run_id, fence) for run_id, fence in held]
@@ -264,5 +261,5 @@ def _may_take(run: MemoryRun, step: int, message_id: str) -> bool:
 
 
 def _check_size(run: MemoryRun, expected: int) -> None:
-    if len(run.log) != expected:
-        raise refusals.outdated(run.run_id, expected, len(run.log))
+    if run.size != expected:
+        raise refusals.outdated(run.run_id, expected, run.size)

@@ -5,83 +5,18 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from orchestrator.budget import Spent
-from orchestrator.entries import ChildEnded, Entry, EntryBase, Outcome, RunOptions, dump_entry, load_entry
+from orchestrator.entries import ChildEnded, Decided, EntryBase, Outcome, dump_entry, load_entry
 from orchestrator.ledger import entry_rules, refusals
-from orchestrator.ledger.base import Claim, LedgerSettings, NewRun, Pointer, RunSummary, Status
+from orchestrator.ledger.base import Claim, LedgerSettings, NewRun, Pointer
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Position
-from orchestrator.ledger.memory_spending import Spending, new_spending
+from orchestrator.ledger.memory_run import MemoryRun
+from orchestrator.ledger.memory_spending import new_spending
 from orchestrator.run_ids import root_of
-from orchestrator.usage import Usage
-
-
-@dataclass
-class MemoryRun:
-    """A run's state. The log is the truth that it sums up."""
-
-    run_id: str
-    task: str
-    digest: str
-    queue: str | None
-    priority: int | None
-    note: str
-    continuation: Mapping[str, Any]
-    parent: tuple[str, str] | None
-    started_at: float
-    updated_at: float
-    options: RunOptions
-    spending: Spending
-    """The whole tree's: runs of a tree share it."""
-    tree_started_at: float
-    cancel: bool = False
-    status: Status = "queued"
-    step: int = 1
-    fence: int = 0
-    tries: int = 0
-    holder: str | None = None
-    grace_seconds: float = 0.0
-    deadline: float | None = None
-    """When any worker moves the run on."""
-    expires_at: float | None = None
-    usage: Usage = field(default_factory=Usage)
-    outcome: Outcome | None = None
-    waits: dict[str, str] = field(default_factory=dict)
-    started: dict[str, str] = field(default_factory=dict)
-    """Tools of the calls that have begun and have no output, by call id."""
-    settled: set[str] = field(default_factory=set)
-    log: list[Entry] = field(default_factory=list)
-    positions: list[Position] = field(default_factory=list)
-    """Of the log's entries."""
-
-    def pointer(self) -> Pointer:
-        """The message for the run's step."""
-        return Pointer(self.run_id, self.step, self.task, self.queue, self.priority, self.note, self.continuation)
-
-    def summary(self) -> RunSummary:
-        """The run at one glance."""
-        return RunSummary(
-            run_id=self.run_id,
-            status=self.status,
-            task=self.task,
-            step=self.step,
-            queue=self.queue,
-            started_at=self.started_at,
-            updated_at=self.updated_at,
-            usage=self.usage,
-            cancel=self.cancel,
-            outcome=self.outcome,
-            parent=self.parent,
-            waits=dict(self.waits),
-            tries=self.tries,
-            size=len(self.log),
-            tags=self.options.tags,
-            metadata=self.options.metadata,
-        )
 
 
 class MemoryRuns:
@@ -187,6 +122,7 @@ class MemoryRuns:
         """Append to the log, through JSON as in Redis."""
         run.log.append(load_entry(dump_entry(entry)))
         run.positions.append(self.next_position())
+        run.decisions += isinstance(entry, Decided) and not entry.expired
         run.updated_at = self._clock()
 
     def next_position(self) -> Position:
@@ -218,24 +154,45 @@ class MemoryRuns:
         """Let a parked run go on, with or without all that it waited for."""
         run.step += 1
         run.tries = 0
-        run.waits = {}
         return self.queue(run)
 
-    def wait_for(self, run: MemoryRun, new: NewRun) -> list[Pointer]:
-        """Open a wait for a child, created if it does not exist. One that has ended reports at once."""
-        child = self.find(new.run_id)
+    def cancel(self, run_id: str) -> list[Pointer]:
+        """Flag the run, known or not, and all below its waits; wake parked ones."""
+        run = self.find(run_id)
+        if run is None:
+            self.cancel_in_advance(run_id)
+            return []
+        if run.outcome:
+            return []
+        if run.cancel:
+            return pointers_to(run)  # cancelled before
+        run.cancel = True
+        pointers = [self.wake(run)] if run.status == "parked" else []
+        return pointers + self.cancel_children(run)
+
+    def cancel_children(self, run: MemoryRun) -> list[Pointer]:
+        """Flag all below the run's waits."""
+        return [pointer for child in run.waits.values() for pointer in self.cancel(child)]
+
+    def wait_for_new(self, run: MemoryRun, new: NewRun) -> list[Pointer]:
+        """Open a wait for a child, created if it does not exist."""
+        if self.find(new.run_id) is None and entry_rules.is_counted_call(run.task, new.task):
+            run.spending.count_call()
+        pointer = self.start(new)
+        is_open = self.wait_for(run, new.parent[1] if new.parent else "", new.run_id)
+        return [pointer] if pointer and is_open else []
+
+    def wait_for(self, run: MemoryRun, call_id: str, child_id: str) -> bool:
+        """Open a wait for a child; False for one that has ended, which reports at once."""
+        child = self.find(child_id)
         if child and child.outcome:
             self.add_entry(run, child_ended(child, child.outcome))
-            return []
-        call_id = new.parent[1] if new.parent else ""
-        if child is None and entry_rules.is_counted_call(run.task, new.task):
-            run.spending.count_call()
-        run.waits[call_id] = new.run_id
-        pointer = self.start(new)
-        return [pointer] if pointer else []
+            return False
+        run.waits[call_id] = child_id
+        return True
 
     def close_wait(self, run: MemoryRun, wait: str, entry: EntryBase) -> list[Pointer]:
-        """The first one to close a wait wins, the last wait wakes the run."""
+        """The first report counts, the last wait wakes the run."""
         if run.status != "parked" or wait not in run.waits:
             return []
         self.add_entry(run, entry)
@@ -272,11 +229,12 @@ class MemoryRuns:
         run.started = {}
         self.add_entry(run, outcome)
         run.outcome = outcome
+        pointers = self.cancel_children(run)
         if run.parent is None:
-            return []
+            return pointers
         parent_id, call_id = run.parent
         parent = self.find(parent_id)
-        return self.close_wait(parent, call_id, child_ended(run, outcome)) if parent else []
+        return pointers + (self.close_wait(parent, call_id, child_ended(run, outcome)) if parent else [])
 
 
 def with_usage(run: MemoryRun, outcome: Outcome) -> Outcome:

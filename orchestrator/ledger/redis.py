@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from orchestrator.entries import Entry, EntryBase, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, Entry, EntryBase, Outcome, dump_entry, load_entry
 from orchestrator.ledger import redis_codec as codec
 from orchestrator.ledger.base import (
     AgentRecord,
@@ -118,10 +118,13 @@ class RedisLedger(RedisLive, Ledger):
         timer_at: float | None = None,
         usage: Usage | None = None,
     ) -> list[Pointer]:
-        arguments = codec.commit_arguments(claim, at, read_entries(entries, settled=settled, usage=usage))
+        writing = read_entries(entries, settled=settled, usage=usage)
+        arguments = codec.commit_arguments(claim, at, writing)
         arguments |= {
             "note": note,
             "children": [codec.new_run_arguments(child, caller=claim.task) for child in children],
+            "known_waits": writing.known_waits(children),
+            "questions": [codec.question_arguments(question) for question in writing.questions],
         }
         if timer_at is not None:
             arguments["timer_at"] = milliseconds(timer_at)
@@ -150,11 +153,9 @@ class RedisLedger(RedisLive, Ledger):
         arguments = {"run_id": claim.run_id, "fence": claim.fence}
         await self._scripts.call("close", arguments, run_id=claim.run_id)
 
-    async def resolve(self, run_id: str, wait: str, entry: EntryBase) -> list[Pointer]:
-        arguments = {"run_id": run_id, "wait": wait}
-        return codec.read_pointers(
-            await self._scripts.call("resolve", arguments, [dump_entry(entry)], run_id=run_id),
-        )
+    async def decide(self, run_id: str, decided: Decided, *, decision_id: str) -> list[Pointer]:
+        arguments = codec.decide_arguments(run_id, decided, decision_id)
+        return codec.read_pointers(await self._scripts.call("decide", arguments, [dump_entry(decided)], run_id=run_id))
 
     async def cancel(self, run_id: str) -> list[Pointer]:
         return codec.read_pointers(await self._scripts.call("cancel", {"run_id": run_id}, run_id=run_id))

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.budget import Quantity, Spent
-from orchestrator.entries import Entry, Invoked, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, Entry, Invoked, Outcome, dump_entry, load_entry
 from orchestrator.errors import MessageError
 from orchestrator.ledger import entry_rules
 from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Notice
+from orchestrator.question import Question
 from orchestrator.usage import Usage
 
 # In the order of spending.lua.
@@ -20,6 +21,7 @@ _SPENT: tuple[Quantity, ...] = ("turns", "tokens", "money", "tool_calls")
 _WARNED: tuple[Quantity, ...] = (*_SPENT, "seconds")
 
 UNKNOWN_OUTPUT = dump_entry(entry_rules.unknown_output("", ""))
+EXPIRED = dump_entry(Decided(call_id="", expired=True))
 
 
 def new_run_arguments(run: NewRun, *, caller: str = "") -> dict[str, Any]:
@@ -61,6 +63,7 @@ def claim_arguments(
         "invoked": dump_entry(Invoked(step=step, task="", worker=worker, fence=0)),
         "poisoned": dump_entry(entry_rules.poisoned_outcome(run_id, max_tries)),
         "unknown_output": UNKNOWN_OUTPUT,
+        "expired": EXPIRED,
     }
     if new is not None:
         arguments["new"] = new_run_arguments(new)
@@ -94,6 +97,31 @@ def commit_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
     }
 
 
+def question_arguments(question: Question) -> dict[str, Any]:
+    """What scripts keep of a question."""
+    fields = question.model_dump(exclude={"asked_at", "expires_at"}) | {"asked_at": round(question.asked_at * 1000)}
+    return fields if question.expires_at is None else fields | {"expires_at": round(question.expires_at * 1000)}
+
+
+def read_questions(text: str) -> list[Question]:
+    """The questions in a run's hash that are not decided."""
+    kept = [fields for fields in json.loads(text).values() if "verdict" not in fields]
+    times = [{name: fields[name] / 1000 for name in ("asked_at", "expires_at") if name in fields} for fields in kept]
+    return [Question.model_validate(fields | seconds) for fields, seconds in zip(kept, times, strict=True)]
+
+
+def decide_arguments(run_id: str, decided: Decided, decision_id: str) -> dict[str, Any]:
+    """The arguments of `decide`."""
+    return {
+        "run_id": run_id,
+        "call_id": decided.call_id,
+        "decision": decision_id,
+        "verdict": entry_rules.describe_verdict(decided),
+        "always": decided.always,
+        "kinds": dict.fromkeys(entry_rules.kinds_decided_by(decided), True),
+    }
+
+
 def load_outcome(text: str) -> Outcome:
     """The outcome in a run's hash."""
     entry = load_entry(text)
@@ -120,13 +148,13 @@ def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
 
 def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
     """The answer of `claim`."""
-    log, (fence, task, cancel, outcome, parent, parent_call, continuation), notice = answer
+    log, (fence, size, task, cancel, outcome, parent, parent_call, continuation), notice = answer
     entries, damage = _load_readable(log)
     return Claim(
         run_id=run_id,
         step=step,
         fence=int(fence),
-        size=len(log),
+        size=int(size),
         task=task,
         entries=entries,
         cancel=bool(cancel),
@@ -186,4 +214,5 @@ def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
         size=int(fields["size"]),
         tags=tuple(json.loads(fields.get("tags", "[]"))),
         metadata=json.loads(fields.get("metadata", "{}")),
+        questions=read_questions(fields.get("questions", "{}")),
     )

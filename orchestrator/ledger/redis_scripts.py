@@ -15,6 +15,7 @@ from orchestrator.entries import VERSION
 from orchestrator.errors import LedgerError
 from orchestrator.ledger import refusals
 from orchestrator.ledger.base import LedgerSettings
+from orchestrator.ledger.entry_rules import EXPIRED
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 
@@ -85,6 +86,7 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
         "retention": milliseconds(settings.retention_seconds),
         "max_tries": settings.max_tries,
         "version": VERSION,
+        "expired": EXPIRED,
     }
 
 
@@ -111,5 +113,21 @@ def _read_refusal(error: ResponseError, name: str, arguments: Mapping[str, Any],
             return refusals.unfinished(run_id)
         case "SETTLED":
             return refusals.settled(run_id, detail)
+        case "UNKNOWN" | "OVER" | "NOT_ASKED" | "DECIDED" | "MISFIT":
+            return _read_refused_decision(code, detail, arguments["call_id"], run_id)
         case _:
             return LedgerError(f"The ledger's script `{name}` failed: {error}", run_id=run_id or None)
+
+
+def _read_refused_decision(code: str, detail: str, call_id: str, run_id: str) -> Exception:
+    match code:
+        case "UNKNOWN":
+            return refusals.unknown(run_id)
+        case "OVER":
+            return refusals.over(run_id)
+        case "NOT_ASKED":
+            return refusals.not_asked(run_id, call_id)
+        case "MISFIT":
+            return refusals.misfit(run_id, call_id, detail)
+        case _:
+            return refusals.decided(run_id, call_id, detail)

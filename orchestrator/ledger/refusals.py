@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from orchestrator.entries import VERSION
-from orchestrator.errors import LedgerError, NewerVersion, RunConflict
+from orchestrator.errors import (
+    AlreadyDecided,
+    DecisionError,
+    LedgerError,
+    NewerVersion,
+    NotAsked,
+    RunConflict,
+    RunNotFound,
+    RunOver,
+)
 from orchestrator.ledger.base import Fenced
 
 
@@ -51,3 +60,43 @@ def unfinished(run_id: str) -> LedgerError:
 def settled(run_id: str, call_id: str) -> ValueError:
     """A call is about to take effect twice."""
     return ValueError(f"Call `{call_id}` of run `{run_id}` has its output, it must not start again.")
+
+
+def unknown(run_id: str) -> RunNotFound:
+    """Nobody knows the run."""
+    return RunNotFound(f"There is no run {run_id!r}: never submitted, or past its retention.", run_id=run_id)
+
+
+def over(run_id: str) -> RunOver:
+    """Nothing waits for a decision any more."""
+    return RunOver(f"Run `{run_id}` has ended or is being cancelled: there is nothing left to decide.", run_id=run_id)
+
+
+def not_asked(run_id: str, call_id: str) -> NotAsked:
+    """A decision about something that nobody asks."""
+    return NotAsked(
+        f"Run `{run_id}` asks nothing about a call `{call_id}`. `orchestrator approvals {run_id}` lists what it asks.",
+        run_id=run_id,
+        call_id=call_id,
+    )
+
+
+def decided(run_id: str, call_id: str, verdict: str) -> AlreadyDecided:
+    """The first decision counts."""
+    return AlreadyDecided(
+        f"Call `{call_id}` of run `{run_id}` was {verdict}. The first decision counts; nothing has changed.",
+        run_id=run_id,
+        call_id=call_id,
+    )
+
+
+def misfit(run_id: str, call_id: str, kind: str) -> DecisionError:
+    """Approving what waits for an answer, say."""
+    remedies = {
+        "approval": "approve or reject it",
+        "interrupted": "approve or reject it, for this one call",
+        "answer": "answer it, or reject it, for this one call",
+    }
+    return DecisionError(
+        f"Call `{call_id}` of run `{run_id}` cannot be decided so: {remedies[kind]}.", run_id=run_id, call_id=call_id
+    )

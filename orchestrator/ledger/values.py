@@ -9,6 +9,7 @@ from typing import Any, Literal
 from orchestrator.budget import Spent
 from orchestrator.entries import Entry, EntryBase, Outcome, RunInput, RunOptions
 from orchestrator.errors import MessageError
+from orchestrator.question import Question
 from orchestrator.usage import Usage
 
 Status = Literal["queued", "running", "parked", "done"]
@@ -67,7 +68,7 @@ class Claim:
     step: int
     fence: int
     size: int
-    """Entries in the log; `append` and the commits say it back, so that none is applied twice."""
+    """Entries in the log, without decisions; `append` and the commits say it back, so that none is applied twice."""
     task: str
     entries: list[Entry]
     cancel: bool
@@ -109,6 +110,9 @@ class RunSummary:
     size: int
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    questions: list[Question] = field(default_factory=list)
+    """What people are asked and have not decided."""
 
     @property
     def agent(self) -> str:

@@ -19,8 +19,8 @@ from orchestrator.turn import CheckTools, RunTools, TakeAnswers
 
 async def run_tools(run: ActiveRun, move: RunTools) -> None:
     """Run calls side by side; each output is recorded as it comes."""
-    for call, text in move.refused:
-        run.note(Output(call_id=call["call_id"], tool=call["name"], output=text, failed=True))
+    for output in move.settled:
+        run.note(output)
     if not await _begin(run, move.calls):
         return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,9 +46,9 @@ def start_two_workers(stack: Stack) -> None:
 
 
 @contextmanager
-def producing(stack: Stack, **settings: Any) -> Iterator[Shop]:
+def producing(stack: Stack, build: Callable[[Settings], Shop] = build_shop, **settings: Any) -> Iterator[Shop]:
     """The shop in this process, for submitting to the stack's workers."""
-    shop = build_shop(Settings(redis_url=stack.url, **settings))
+    shop = build(Settings(redis_url=stack.url, **settings))
     try:
         yield shop
     finally:

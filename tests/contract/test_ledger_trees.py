@@ -1,4 +1,4 @@
-"""What every ledger promises about runs that wait for each other: park, resolve, children's reports."""
+"""What every ledger promises about runs that wait for each other: park, children's reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.entries import ChildEnded, Outcome, Output
+from orchestrator.entries import ChildEnded, Outcome
 from orchestrator.errors import RunConflict
 from orchestrator.ledger.base import Ledger, LedgerSettings, Pointer
 from orchestrator.run_ids import child_id
@@ -19,7 +19,6 @@ from tests.contract.steps import (
     log_types,
     new_child,
     new_run,
-    output,
     park,
     reply,
     start_and_claim,
@@ -146,31 +145,9 @@ async def test_a_poisoned_child_reports_its_failure(make_ledger: MakeLedger) -> 
     assert (await claim(ledger, step=2)).cancel is False
 
 
-# ---- resolve ----------------------------------------------------------------------------------
-
-
-async def test_the_first_decision_wins(ledger: Ledger) -> None:
-    await park(ledger, await start_and_claim(ledger), "c1")
-
-    first = await ledger.resolve("run", "c1", output("c1"))
-    second = await ledger.resolve("run", "c1", Output(call_id="c1", tool="refund", output="no"))
-
-    assert [(pointer.run_id, pointer.step) for pointer in first] == [("run", 2)]
-    assert second == []
-    assert (await log_types(ledger))[-1] == "output"
-
-
-@pytest.mark.parametrize("run_id", ["run", "unknown"])
-async def test_a_wait_that_is_not_open_is_ignored(ledger: Ledger, run_id: str) -> None:
-    await park(ledger, await start_and_claim(ledger), "c1")
-
-    assert await ledger.resolve(run_id, "c9", output("c9")) == []
-    assert (await log_types(ledger))[-1] == "parked"
-
-
 async def test_a_child_that_reports_too_late_is_ignored(ledger: Ledger) -> None:
     await park(ledger, await start_and_claim(ledger), "c1")
-    await ledger.resolve("run", "c1", output("c1"))
+    await ledger.cancel("run")
 
     assert await end_child(ledger, "run", "c1") == []
     assert await child_reports(ledger) == []

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 
 from tests.protocol.scripts import NEW_CHILD, Scripts
 from tests.protocol.state import (
-    APPROVAL,
     DONE,
     NONE,
     PARKED,
+    QUESTIONS,
     QUEUED,
     RUN_NAMES,
     RUNNING,
@@ -134,7 +134,7 @@ class Model(Scripts):
     def _commit_or_send(self, state: State, index: int) -> State:
         worker = state.workers[index]
         sent: tuple[Step, ...] = ((R, 0),)  # marks that the answer has gone out uncommitted
-        is_answer = worker.run == R and self.programs[R][worker.step - 1][1] == "answer"
+        is_answer = worker.run == R and self.plan(R, worker.step)[1] == "answer"
         if self.rules.commit_first or not is_answer or worker.todo == sent:
             return self.commit(state, index)
         if state.ghost.delivered:  # by another model call
@@ -195,10 +195,9 @@ class Model(Scripts):
 
     def _people(self, state: State) -> Iterator[Move]:
         run = state.runs[R]
-        if run.status == PARKED and run.waits & APPROVAL:
-            approved, owed = self.resolve(state, R, APPROVAL)
-            owed = tuple(sorted(state.owed + owed))
-            yield "a person approves", not run.cancel, approved._replace(owed=owed)
+        for question in QUESTIONS:
+            if run.asked & question & ~state.ghost.told and not (run.outcome or run.cancel):
+                yield f"a person decides question {question}", True, self.decide(state, question)
         if self.rules.cancel and not run.cancel and not run.outcome:
             yield "CANCEL", False, self.cancel(state)
 

@@ -11,6 +11,7 @@ from tests.protocol.state import Rules
 FULL = Rules()
 TOOLS = Rules(program="tools")
 SHORT = Rules(program="short", cancel=False)
+APPROVALS = Rules(program="approvals")
 KILLER = replace(SHORT, policy="rerun", killer=True, budget=(0, 0, 0, 0))
 HINTS = Rules(late_ack=False, same_message=False)
 """The broker may lose anything: messages are hints."""
@@ -53,6 +54,32 @@ QUICK = [
     holds("tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 0, 0)),
     holds("tool-rerun", TOOLS, "tool that may run again under its key", policy="rerun", budget=(1, 0, 0, 1)),
     holds("killer-counted", KILLER, "tool kills every worker; only results reset the count", max_tries=2),
+    holds("approvals", APPROVALS, "people decide at any time, a child works beside", budget=(0, 0, 0, 0)),
+    holds("approvals-crash", APPROVALS, "a party dies between any two actions", budget=(1, 0, 0, 0), cancel=False),
+    breaks(
+        "decide-if-parked",
+        NEVER_ENDS,
+        APPROVALS,
+        "a decision about a run that is not parked is lost",
+        decide="if parked",
+        budget=(0, 0, 0, 0),
+    ),
+    breaks(
+        "decide-sleeps",
+        NEVER_ENDS,
+        APPROVALS,
+        "a decision does not wake the run",
+        wake_on_decision=False,
+        budget=(0, 0, 0, 0),
+    ),
+    breaks(
+        "park-looks-not",
+        NEVER_ENDS,
+        APPROVALS,
+        "a park does not see what was decided meanwhile",
+        park_looks=False,
+        budget=(0, 0, 0, 0),
+    ),
     breaks("killer-uncounted", NEVER_ENDS, KILLER, "no count"),
     breaks("killer-count-reset", NEVER_ENDS, KILLER, "any entry resets it", max_tries=2, count_reset="any"),
     breaks(
@@ -146,6 +173,7 @@ SLOW = [
     holds("full", FULL, "lease and redelivery, cancel at any time", budget=(1, 1, 0, 0)),
     holds("full-lossy", FULL, "extra copies and lost messages", budget=(1, 0, 1, 1), cancel=False),
     holds("full-release", FULL, "workers stop at any time", budget=(1, 0, 0, 0), cancel=False, release=True),
+    holds("full-approvals", APPROVALS, "crashes, zombies, people, a cancel", budget=(1, 1, 0, 0)),
     holds("full-tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 1, 1)),
     holds("full-tool-rerun", TOOLS, "tool that may run again", policy="rerun", budget=(1, 1, 1, 1)),
     holds("hints", HINTS, "no late ack, no redelivery: the ledger alone", budget=(1, 1, 0, 1)),

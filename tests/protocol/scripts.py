@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tests.protocol.changes import Changes
 from tests.protocol.state import (
-    APPROVAL,
     CANCELLED,
     CHILD_WAITS,
     DONE,
     NONE,
     PARKED,
     POISONED,
+    QUESTIONS,
     QUEUED,
     RUNNING,
     TIMER,
     A,
     B,
-    Message,
     R,
     Rules,
     Run,
@@ -36,11 +38,13 @@ PROGRAMS: dict[str, tuple[Program, Program, Program]] = {
     ),
     "tools": ([(True, "handoff"), (False, "answer")], [], []),
     "short": ([(True, "answer")], [], []),
+    # Asks two questions beside a child; goes on with whatever is decided, and asks for the rest again.
+    "approvals": ([(False, "ask")], [(False, "answer")], []),
 }
 NEW_CHILD = Run(status=QUEUED, step=1)
 
 
-class Scripts:
+class Scripts(Changes):
     """Each method is one script, or a part of one. States go in and come out; nothing is changed in place."""
 
     def __init__(self, rules: Rules) -> None:
@@ -63,7 +67,7 @@ class Scripts:
         run = run._replace(status=RUNNING, fence=fence, holder=worker.publish_id, tries=tries)
         if self.rules.max_tries and tries > self.rules.max_tries and not run.outcome:
             run = run._replace(outcome=POISONED)
-        worker = worker._replace(fence=run.fence, leased=True)
+        worker = worker._replace(fence=run.fence, leased=True, seen=run.decided)
         return self.put(self.write(state, worker.run, run), index, self._continue(worker, run))
 
     def _may_take(self, run: Run, worker: Worker) -> bool:
@@ -102,7 +106,7 @@ class Scripts:
             return "deliver" if self.rules.commit_first or worker.run != R else "confirm"
         if run.cancel and self.rules.check_cancel:
             return "end"
-        has_tool, _ = self.programs[worker.run][run.step - 1]
+        has_tool, _ = self.plan(worker.run, run.step)
         pc = self._next_of_tool(run) if has_tool and run.position < 3 else "commit"
         if run.cancel and pc in ("reply", "commit", "start"):
             raise Violation("S5 a model call or tool was permitted after cancel")
@@ -112,6 +116,11 @@ class Scripts:
         if run.position == 2 and self.rules.records_started and self.rules.policy == "report":
             return "unknown"
         return "reply" if run.position == 0 else "start"
+
+    def plan(self, number: int, step: int) -> tuple[bool, str]:
+        """What the program says of a step. The last one stands for all that follow."""
+        program = self.programs[number]
+        return program[min(step, len(program)) - 1]
 
     # ---- writes of the holder -----------------------------------------------------------------
 
@@ -147,7 +156,9 @@ class Scripts:
         if not self.accepts(state, worker):
             return self.fence_out(state, index)
         state = self._note_commit(state, worker)
-        _, how = self.programs[worker.run][worker.step - 1]
+        _, how = self.plan(worker.run, worker.step)
+        if how == "ask" and worker.seen == sum(QUESTIONS) and state.runs[worker.run].has_report:
+            how = "answer"
         if worker.pc == "end" or state.runs[worker.run].cancel:
             how = "cancelled"
         if how in ("answer", "cancelled"):
@@ -156,7 +167,7 @@ class Scripts:
         return self.put(state, index, worker._replace(pc="publish" if owed else "ack", todo=owed))
 
     def _note_commit(self, state: State, worker: Worker) -> State:
-        bit = 1 << (worker.run * 4 + worker.step)
+        bit = 1 << (worker.run * 8 + worker.step)
         if state.ghost.committed & bit:
             raise Violation(f"S1 {name(worker)} was committed twice")
         return state._replace(ghost=state.ghost._replace(committed=state.ghost.committed | bit))
@@ -171,8 +182,25 @@ class Scripts:
             born = NEW_CHILD if self.rules.create_children else state.runs[A]
             state = self.write(self.write(state, A, born), B, born)
             return self.write(state, worker.run, run), ((A, 1), (B, 1))
-        wait = APPROVAL if how == "approval" else TIMER
-        return self.write(state, worker.run, run._replace(status=PARKED, waits=wait, position=0)), ()
+        if how == "timer":
+            return self.write(state, worker.run, run._replace(status=PARKED, waits=TIMER, position=0)), ()
+        return self._ask(state, worker, QUESTIONS if how == "ask" else QUESTIONS[:1], has_child=how == "ask")
+
+    def _ask(
+        self, state: State, worker: Worker, questions: Sequence[int], *, has_child: bool
+    ) -> tuple[State, tuple[Step, ...]]:
+        """Park on the questions that were open at the claim, and on A until it has reported."""
+        run, child, owed = state.runs[worker.run], state.runs[A], ()
+        is_open = sum(questions) & ~worker.seen
+        run = run._replace(status=PARKED, position=0, waits=0, asked=run.asked | is_open)
+        if has_child and not run.has_report:
+            run = run._replace(has_report=bool(child.outcome), waits=0 if child.outcome else CHILD_WAITS[A])
+        if run.waits and child.status == NONE:
+            state, owed = self.write(state, A, NEW_CHILD), ((A, 1),)
+        if (is_open & run.decided and self.rules.park_looks) or not (is_open or run.waits):
+            run = run._replace(status=QUEUED, step=run.step + 1, tries=0)
+            owed += ((worker.run, run.step),)
+        return self.write(state, worker.run, run), owed
 
     def _end(self, state: State, index: int, *, is_cancelled: bool) -> State:
         worker = state.workers[index]
@@ -202,18 +230,33 @@ class Scripts:
         return self.put(state, index, worker._replace(pc="publish" if owed else "confirm", todo=owed))
 
     def resolve(self, state: State, number: int, wait: int) -> tuple[State, tuple[Step, ...]]:
-        """Close one wait: a child's report, a person's decision, a timer. The last one queues the next step."""
+        """Close one wait: a child's report, a timer. The last one queues the next step."""
         run = state.runs[number]
         if run.status != PARKED or not run.waits & wait:
             return state, ()
         counted_down = run.waits & (run.waits - 1)
         run = run._replace(waits=counted_down if self.rules.report == "counter" else run.waits & ~wait)
-        if wait in CHILD_WAITS.values() and not run.waits and not (state.runs[A].outcome and state.runs[B].outcome):
+        run = run._replace(has_report=run.has_report or wait == CHILD_WAITS[A])
+        children = [child for child in state.runs[A:] if child.status != NONE]
+        if wait in CHILD_WAITS.values() and not run.waits and not all(child.outcome for child in children):
             raise Violation("S6 the parent was resumed before both children had ended")
         if run.waits:
             return self.write(state, number, run), ()
         run = run._replace(status=QUEUED, step=run.step + 1, tries=0)
         return self.write(state, number, run), ((number, run.step),)
+
+    def decide(self, state: State, question: int) -> State:
+        """A person decides a question of R, and is told that it counts. A parked run goes on."""
+        state = state._replace(ghost=state.ghost._replace(told=state.ghost.told | question))
+        run = state.runs[R]
+        is_parked = run.status == PARKED
+        if not is_parked and self.rules.decide == "if parked":
+            return state
+        run = run._replace(decided=run.decided | question)
+        if not (is_parked and self.rules.wake_on_decision):
+            return self.write(state, R, run)
+        run = run._replace(status=QUEUED, step=run.step + 1, tries=0)
+        return self.write(state, R, run)._replace(owed=tuple(sorted((*state.owed, (R, run.step)))))
 
     def cancel(self, state: State) -> State:
         owed: tuple[Step, ...] = ()
@@ -246,8 +289,6 @@ class Scripts:
         run = state.runs[worker.run]._replace(status=DONE, waits=0)
         return self.put(self.write(state, worker.run, run), index, worker._replace(pc="ack"))
 
-    # ---- plumbing -----------------------------------------------------------------------------
-
     def release(self, state: State, index: int) -> State:
         """The step is given back undone; a run with an outcome is left to its deadline."""
         worker = state.workers[index]
@@ -257,34 +298,3 @@ class Scripts:
         queued = run._replace(status=QUEUED, tries=max(0, run.tries - 1))
         owed = ((worker.run, worker.step),)
         return self.put(self.write(state, worker.run, queued), index, worker._replace(pc="publish", todo=owed))
-
-    def write(self, state: State, number: int, run: Run) -> State:
-        if run.status != RUNNING:
-            run = run._replace(holder=-1)
-        runs = list(state.runs)
-        runs[number] = run
-        return state._replace(runs=(runs[R], runs[A], runs[B]))
-
-    def put(self, state: State, index: int, worker: Worker) -> State:
-        if worker.pc == "ack":
-            if not worker.held:
-                return self.drop(state, index, give_back=False)  # nothing to acknowledge
-            worker = worker._replace(fence=0, todo=())
-        elif worker.pc == "publish":
-            worker = worker._replace(fence=worker.fence if state.runs[worker.run].status == RUNNING else 0)
-        workers = (*state.workers[:index], worker, *state.workers[index + 1 :])
-        return state._replace(workers=tuple(sorted(workers)))
-
-    def drop(self, state: State, index: int, *, give_back: bool) -> State:
-        worker = state.workers[index]
-        state = state._replace(workers=state.workers[:index] + state.workers[index + 1 :])
-        if give_back and worker.held:
-            message: Message = (worker.run, worker.step, worker.publish_id)
-            state = state._replace(queue=tuple(sorted((*state.queue, message))))
-        return state
-
-    def is_expected(self, state: State, step: Step) -> bool:
-        """Is there a copy of this step's message, or somebody alive about to publish it?"""
-        if step in state.owed or any(message[:2] == step for message in state.queue):
-            return True
-        return any(step in x.todo or (x.pc == "claim" and (x.run, x.step) == step) for x in state.workers)

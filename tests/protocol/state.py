@@ -20,7 +20,9 @@ RUN_NAMES = "RAB"
 
 # A run's waits are a set of bits.
 CHILD_WAITS = {A: 1, B: 2}
-APPROVAL, TIMER = 4, 8
+TIMER = 4
+QUESTIONS = (1, 2)
+"""What people are asked, as bits too."""
 
 # An outcome is the fence that made it, or one of these.
 CANCELLED, POISONED = -1, -2
@@ -48,6 +50,12 @@ class Run(NamedTuple):
     waits: int = 0
     outcome: int = 0
     tries: int = 0
+    asked: int = 0
+    """Questions that were put to people."""
+    decided: int = 0
+    """Those of them that people have decided."""
+    has_report: bool = False
+    """In the program `approvals`: A's report is in the log."""
 
 
 class Worker(NamedTuple):
@@ -65,6 +73,8 @@ class Worker(NamedTuple):
     """The ledger's lease has not lapsed under its feet."""
     todo: tuple[Step, ...]
     """What it still has to publish."""
+    seen: int = 0
+    """The decisions that were in the log when it claimed the run."""
 
 
 class Ghost(NamedTuple):
@@ -74,6 +84,8 @@ class Ghost(NamedTuple):
     delivered: int | str | None = None
     committed: int = 0
     """A set of bits: steps that were committed."""
+    told: int = 0
+    """A set of bits: questions whose decision a person was told to count."""
 
 
 class Budget(NamedTuple):
@@ -102,7 +114,7 @@ class State(NamedTuple):
 class Rules:
     """The protocol as written in docs/protocol.md. A row of the table changes some of it."""
 
-    program: Literal["journey", "tools", "short"] = "journey"
+    program: Literal["journey", "tools", "short", "approvals"] = "journey"
     policy: Literal["report", "rerun"] = "report"
     """What becomes of a tool that was started and has no output."""
     budget: tuple[int, int, int, int] = (1, 1, 1, 0)
@@ -149,6 +161,12 @@ class Rules:
     """The outcome is committed before it is delivered."""
     stale_ignores: bool = True
     """A stale invocation raises `Ignore` instead of returning."""
+    decide: Literal["always", "if parked"] = "always"
+    """A decision is recorded whatever the run is doing, or only while it is parked."""
+    wake_on_decision: bool = True
+    """A decision queues a parked run."""
+    park_looks: bool = True
+    """A park on a question that was decided meanwhile queues the run at once."""
     create_children: bool = True
     """Park creates the children's ledgers."""
     count_reset: Literal["result", "any"] = "result"

@@ -19,7 +19,7 @@ from orchestrator.testing import function_call, refusal_message, text_message
 from orchestrator.tool import FunctionTool, function_tool
 from orchestrator.toolbox import open_toolbox
 from orchestrator.turn import (
-    AskChildren,
+    AskOthers,
     CallModel,
     CheckTools,
     Finish,
@@ -123,7 +123,7 @@ async def test_local_tools_run_before_children_are_asked_and_handoffs_made() -> 
     last = await decide_after(agent, reply(*calls), output("look"), output("ask"))
 
     assert first == RunTools([(calls[2], look)], [])
-    assert then == AskChildren([(calls[1], ask)])
+    assert then == AskOthers([(calls[1], ask)], [])
     assert isinstance(last, HandOver)
     assert last.handoff.agent_name == "c"
 
@@ -132,7 +132,7 @@ async def test_a_tool_with_a_queue_is_asked_like_a_child() -> None:
     queued = tool("look", queue="cpu")
     call = function_call("look", call_id="1")
 
-    assert await decide_after(Agent("a", tools=[queued]), reply(call)) == AskChildren([(call, queued)])
+    assert await decide_after(Agent("a", tools=[queued]), reply(call)) == AskOthers([(call, queued)], [])
 
 
 async def test_answers_of_children_are_taken_before_anything_else_happens() -> None:
@@ -174,7 +174,9 @@ async def test_the_model_is_told_of_unknown_and_hidden_tools_where_the_run_says_
 
     move = await decide_after(agent, reply(*calls), options=options)
 
-    assert move == RunTools([], [(calls[0], "Tool 'zoom' not found."), (calls[1], "Tool 'hidden' not found.")])
+    assert isinstance(move, RunTools)
+    told = [(output.call_id, output.output) for output in move.settled]
+    assert (move.calls, told) == ([], [("1", "Tool 'zoom' not found."), ("2", "Tool 'hidden' not found.")])
 
 
 async def test_a_disabled_tool_is_an_error() -> None:

@@ -50,10 +50,26 @@ local tries = redis.call('HINCRBY', run_key(id), 'tries', 1)
 set(id, 'status', 'running', 'holder', args.message)
 renew_lease(id)
 add_entry(id, fill(args.invoked, {task = get(id, 'task'), fence = fence}))
-if tries > settings.max_tries and not get(id, 'outcome') then
-  set_outcome(id, with_usage(args.poisoned))
+
+-- Questions whose time has passed are rejected here, by the clock that `decide` reads, too.
+local function expire_questions()
+  local questions = get_json(id, 'questions')
+  for call, question in pairs(questions) do
+    if not question.verdict and has_expired(question) then
+      question.verdict = settings.expired
+      add_entry(id, fill(args.expired, {call_id = call}))
+    end
+  end
+  set_json(id, 'questions', questions)
 end
 
+if not get(id, 'outcome') then
+  expire_questions()
+  if tries > settings.max_tries then
+    set_outcome(id, with_usage(args.poisoned))
+  end
+end
 read_on('(' .. last)
-local fields = redis.call('HMGET', run_key(id), 'fence', 'task', 'cancel', 'outcome', 'parent', 'parent_call', 'continuation')
+local fields = redis.call('HMGET', run_key(id), 'fence', 'size', 'task', 'cancel', 'outcome', 'parent', 'parent_call',
+  'continuation')
 return {log, fields, notice(id)}

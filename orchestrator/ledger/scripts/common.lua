@@ -8,13 +8,17 @@ local function renew_lease(id)
   set_deadline(id, now + settings.lease)
 end
 
-local function add_entry(id, entry)
+-- Not counted in the size: a holder's next write must not fail because somebody approved a call meanwhile.
+local function log_decision(id, entry)
   redis.call('XADD', log_key(id), '*', 'e', entry)
+end
+
+local function add_entry(id, entry)
+  log_decision(id, entry)
   redis.call('HINCRBY', run_key(id), 'size', 1)
 end
 
--- A small entry of the scripts' own: the template's fields, some of them replaced. For templates without lists,
--- which cjson would turn into objects when they are empty.
+-- A small entry of the scripts' own: the template's fields, some replaced. Not for lists: empty ones become objects.
 local function fill(template, fields)
   local entry = cjson.decode(template)
   for name, value in pairs(fields) do
@@ -40,18 +44,51 @@ local function queue_run(id)
   set_deadline(id, now + settings.grace)
 end
 
--- A parked run goes on, with or without all that it waited for.
+-- A parked run goes on, with or without all that it waited for. Until it parks again, a cancel finds its waits.
 local function wake(id)
   redis.call('HINCRBY', run_key(id), 'step', 1)
-  redis.call('HDEL', run_key(id), 'waits')
   set(id, 'tries', 0)
   queue_run(id)
   point_to(id)
 end
 
-local function list_root_run(id)
-  redis.call('ZADD', settings.runs, now, id)
-  redis.call('ZREMRANGEBYRANK', settings.runs, 0, -settings.runs_kept - 1)
+local function get_json(id, field)
+  return cjson.decode(get(id, field) or '{}')
+end
+
+local function set_json(id, field, value)
+  if next(value) then
+    set(id, field, cjson.encode(value))
+  else
+    redis.call('HDEL', run_key(id), field)
+  end
+end
+
+-- Of a question: {tool, kind, round, expires_at}, and once it is decided the verdict in words and the decision's id.
+local function has_expired(question)
+  return question.expires_at and question.expires_at <= now
+end
+
+-- Flags a run and all below its waits. Parked ones are woken, to end themselves.
+local function cancel_run(id)
+  local status, outcome, was_cancelled = unpack(redis.call('HMGET', run_key(id), 'status', 'outcome', 'cancel'))
+  if outcome then
+    return
+  end
+  set(id, 'cancel', 1)
+  if not status then
+    redis.call('PEXPIRE', run_key(id), settings.retention)
+  elseif was_cancelled then
+    -- Cancelled before, and the answer was lost.
+    point_to_queued(id)
+  else
+    if status == 'parked' then
+      wake(id)
+    end
+    for _, child in pairs(get_json(id, 'waits')) do
+      cancel_run(child)
+    end
+  end
 end
 
 -- The hash may exist without a status: a cancel came first and left its flag, which stays.
@@ -69,7 +106,8 @@ local function create_run(new, entry)
   add_entry(id, entry)
   queue_run(id)
   if not new.parent then
-    list_root_run(id)
+    redis.call('ZADD', settings.runs, now, id)
+    redis.call('ZREMRANGEBYRANK', settings.runs, 0, -settings.runs_kept - 1)
   end
 end
 
@@ -89,20 +127,19 @@ local function start_run(new, entry)
   end
 end
 
--- Whatever closes a wait: a child's end, or somebody's decision. The first one wins, the last wait wakes the run.
+-- A child's end. The first report counts, the last wait wakes the run.
 local function close_wait(id, wait, entry)
   if get(id, 'status') ~= 'parked' then
     return
   end
-  local waits = cjson.decode(get(id, 'waits') or '{}')
+  local waits = get_json(id, 'waits')
   if not waits[wait] then
     return
   end
   add_entry(id, entry)
   waits[wait] = nil
-  if next(waits) then
-    set(id, 'waits', cjson.encode(waits))
-  else
+  set_json(id, 'waits', waits)
+  if not next(waits) then
     wake(id)
   end
 end
@@ -133,6 +170,9 @@ local function set_outcome(id, outcome)
   settle_started_calls(id)
   add_entry(id, outcome)
   set(id, 'outcome', outcome)
+  for _, child in pairs(get_json(id, 'waits')) do
+    cancel_run(child)
+  end
   local parent, call = unpack(redis.call('HMGET', run_key(id), 'parent', 'parent_call'))
   if parent then
     close_wait(parent, call, child_ended(id, call, outcome))

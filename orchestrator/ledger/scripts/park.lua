@@ -1,4 +1,5 @@
--- Commits that the run waits for its children, which are created here: none can report to a parent not yet parked.
+-- Commits that the run waits: for its children, which are created here, since none can report to a parent not yet
+-- parked; for people; until a time.
 
 local id = args.run_id
 
@@ -24,28 +25,52 @@ if outcome then
   return {outcome, pointers}
 end
 
+-- Opens the questions, and says whether one of them was decided meanwhile: the run then goes on at once.
+local function ask()
+  local questions, is_decided = get_json(id, 'questions'), false
+  for _, asked in ipairs(args.questions) do
+    local known = questions[asked.call_id]
+    if not known or known.round ~= asked.round then
+      questions[asked.call_id] = asked
+    elseif known.verdict then
+      is_decided = true
+    end
+  end
+  set_json(id, 'questions', questions)
+  return is_decided
+end
+
 record_entries(false)
 set(id, 'status', 'parked', 'note', args.note)
 redis.call('HDEL', run_key(id), 'holder')
 
 local waits = {}
-for i, child in ipairs(args.children) do
-  local ended = get(child.run_id, 'outcome')
+local function wait_for(call, child)
+  local ended = get(child, 'outcome')
   if ended then
-    add_entry(id, child_ended(child.run_id, child.parent_call, ended))
+    add_entry(id, child_ended(child, call, ended))
   else
+    waits[call] = child
+  end
+end
+
+for i, child in ipairs(args.children) do
+  wait_for(child.parent_call, child.run_id)
+  if waits[child.parent_call] then
     if child.is_counted and has_budget(id) and not get(child.run_id, 'status') then
       count_spent(id, 'tool_calls', 1)
     end
     start_run(child, ARGV[FIRST_ENTRY + #args.entries + i - 1])
-    waits[child.parent_call] = child.run_id
   end
 end
+for call, child in pairs(args.known_waits) do
+  wait_for(call, child)
+end
 
+set_json(id, 'waits', waits)
+local is_decided = ask()
 local only_sleeps = args.timer_at and #args.children == 0
-if next(waits) then
-  set(id, 'waits', cjson.encode(waits))
-elseif not only_sleeps then
+if is_decided or not (next(waits) or #args.questions > 0 or only_sleeps) then
   wake(id)
   return {false, pointers}
 end

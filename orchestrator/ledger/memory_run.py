@@ -1,0 +1,97 @@
+"""`MemoryRun`: one run as the ledger in memory keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.entries import Entry, Outcome, RunOptions
+from orchestrator.ledger.base import Pointer, RunSummary, Status
+from orchestrator.ledger.live import Position
+from orchestrator.ledger.memory_spending import Spending
+from orchestrator.question import Question
+from orchestrator.usage import Usage
+
+
+@dataclass
+class AskedQuestion:
+    """A question, and how it was decided: in words, and the decision's id."""
+
+    question: Question
+    verdict: str = ""
+    decision_id: str = ""
+
+
+@dataclass
+class MemoryRun:
+    """A run's state. The log is the truth that it sums up."""
+
+    run_id: str
+    task: str
+    digest: str
+    queue: str | None
+    priority: int | None
+    note: str
+    continuation: Mapping[str, Any]
+    parent: tuple[str, str] | None
+    started_at: float
+    updated_at: float
+    options: RunOptions
+    spending: Spending
+    """The whole tree's: runs of a tree share it."""
+    tree_started_at: float
+    cancel: bool = False
+    status: Status = "queued"
+    step: int = 1
+    fence: int = 0
+    tries: int = 0
+    holder: str | None = None
+    grace_seconds: float = 0.0
+    deadline: float | None = None
+    """When any worker moves the run on."""
+    expires_at: float | None = None
+    usage: Usage = field(default_factory=Usage)
+    outcome: Outcome | None = None
+    waits: dict[str, str] = field(default_factory=dict)
+    started: dict[str, str] = field(default_factory=dict)
+    """Tools of the calls that have begun and have no output, by call id."""
+    settled: set[str] = field(default_factory=set)
+    questions: dict[str, AskedQuestion] = field(default_factory=dict)
+    """What was asked of people, by call id."""
+    log: list[Entry] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+    """Of the log's entries."""
+    decisions: int = 0
+    """Entries of the log that people wrote."""
+
+    @property
+    def size(self) -> int:
+        """Entries that the run's holders and scripts wrote."""
+        return len(self.log) - self.decisions
+
+    def pointer(self) -> Pointer:
+        """The message for the run's step."""
+        return Pointer(self.run_id, self.step, self.task, self.queue, self.priority, self.note, self.continuation)
+
+    def summary(self) -> RunSummary:
+        """The run at one glance."""
+        return RunSummary(
+            run_id=self.run_id,
+            status=self.status,
+            task=self.task,
+            step=self.step,
+            queue=self.queue,
+            started_at=self.started_at,
+            updated_at=self.updated_at,
+            usage=self.usage,
+            cancel=self.cancel,
+            outcome=self.outcome,
+            parent=self.parent,
+            waits=dict(self.waits),
+            tries=self.tries,
+            size=self.size,
+            tags=self.options.tags,
+            metadata=self.options.metadata,
+            questions=[asked.question for asked in self.questions.values() if not asked.verdict],
+        )
