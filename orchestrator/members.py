@@ -9,8 +9,8 @@ from typing import Any
 from orchestrator.children import child_continuation, describe_input, digest_of
 from orchestrator.combinators.base import Member, Node
 from orchestrator.combinators.step import Step
-from orchestrator.combinators.values import to_json
-from orchestrator.entries import FlowScope, RunInput, RunOptions, ToolCall
+from orchestrator.combinators.values import as_text, to_json
+from orchestrator.entries import FlowScope, Item, RunInput, RunOptions, ToolCall
 from orchestrator.flow import Flow
 from orchestrator.handover import not_loaded
 from orchestrator.ledger.base import Claim, Ledger, NewRun
@@ -51,23 +51,23 @@ class MemberMaker:
             scope = FlowScope(place=at.place, value=to_json(at.value), flow_input=to_json(at.flow_input), named=named)
             flow = self._flow
             addressee = Addressee(flow.name, flow.task_name, flow.queue, flow.priority)
-            return self._new_run(node, at.place, addressee, at.value, context, self._options.below(), scope)
+            items = to_items(as_text(at.value))  # for people: the part itself takes its value from the scope
+            return self._new_run(node, at.place, addressee, items, context, self._options, scope)
         addressee = await self._find(node.work)
         given = node.input(at)
         its_scope = scope_of(given) if addressee.task.startswith("flows.") else None
-        return self._new_run(node, at.place, addressee, given, context, self._options_of(node), its_scope)
+        return self._new_run(node, at.place, addressee, to_items(given), context, self._options_of(node), its_scope)
 
     def _new_run(
         self,
         node: Node,
         place: str,
         addressee: Addressee,
-        given: Any,
+        items: list[Item],
         context: Any,
         options: RunOptions,
         scope: FlowScope | None,
     ) -> NewRun:
-        items = to_items(given)
         entry = RunInput(
             agent=addressee.name,
             items=items,

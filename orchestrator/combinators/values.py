@@ -86,7 +86,10 @@ def call_with(function: Callable[..., Any], value: Any, what: str) -> Any:
 
 def parameter_type(function: Callable[..., Any]) -> Any:
     """The type of a function's first parameter; `Any` where it says nothing."""
-    parameters = list(inspect.signature(function).parameters.values())
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # such as `int`: a type of Python's own
+        return Any
     if not parameters:
         raise FlowError(f"Function `{name_of(function)}` must take one value.")
     return _hints(function).get(parameters[0].name, Any)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 from pydantic import BaseModel
 
 from orchestrator import Agent, Flow, at_least, each, gate, parallel, refine, route, sequence, step, vote
 from orchestrator.models.rehearsal import call, say
+from tests.support import flow_specs
+from tests.support.flow_specs import Spec, build_node, random_spec
 
 MANY = 1000
+SEEDS = range(12)
 
 
 class Parts(BaseModel):
@@ -42,7 +46,7 @@ def _grade(text: str) -> Grade:
 
 def build_flows(agents: Mapping[str, Agent[Any]], tasks: Mapping[str, Any]) -> dict[str, Flow]:
     """The flows by name."""
-    flows = [*_plain(agents), *_troubled(agents), *_in_company(agents, tasks)]
+    flows = [*_plain(agents), *_troubled(agents), *_in_company(agents, tasks), *_random_ones()]
     return {flow.name: flow for flow in flows}
 
 
@@ -94,6 +98,16 @@ def _in_company(agents: Mapping[str, Agent[Any]], tasks: Mapping[str, Any]) -> l
         Flow("mixed", sequence(echo, tasks["mark"], parallel(tasks["mark"].s(tag="left"), expert), inner)),
         Flow("task_fails", sequence(echo, tasks["fail"])),
     ]
+
+
+def random_specs() -> dict[str, Spec]:
+    """The same ones in every process."""
+    return {f"random{seed}": random_spec(Random(seed)) for seed in SEEDS}
+
+
+def _random_ones() -> list[Flow]:
+    agents = flow_specs.build_agents()
+    return [Flow(name, build_node(spec, agents)) for name, spec in random_specs().items()]
 
 
 def build_user_of_flows() -> Agent[Any]:

@@ -16,7 +16,8 @@ from orchestrator.loop import background
 from orchestrator.run import Run
 from orchestrator.run_ids import child_id
 from tests.acceptance.shop import Shop
-from tests.acceptance.shop_flows import MANY
+from tests.acceptance.shop_flows import MANY, random_specs
+from tests.support.flow_specs import Broken, evaluate
 from tests.support.stack import Stack, wait_until
 
 SECONDS = 50
@@ -53,6 +54,19 @@ def test_a_flow_on_workers_gives_what_its_plain_evaluation_gives(
     run = shop.flows[flow].submit(given)
 
     assert run.result(SECONDS) == expected
+
+
+@pytest.mark.parametrize("name", random_specs())
+def test_random_nestings_on_workers_give_what_plain_python_gives(shop: Shop, name: str) -> None:
+    run = shop.flows[name].submit("tea")
+
+    try:
+        expected = evaluate(random_specs()[name], "tea")
+    except Broken:
+        with pytest.raises(RunFailed):
+            run.result(SECONDS)
+    else:
+        assert run.result(SECONDS) == expected
 
 
 def test_every_round_is_a_run_with_its_own_task(shop: Shop) -> None:

@@ -144,6 +144,10 @@ def test_a_function_gets_the_type_that_it_asks_for_and_its_result_goes_on() -> N
     assert flow.evaluate("x", lambda name, given: '{"good": true, "points": 21}') == 42
 
 
+def test_a_type_of_pythons_own_is_a_function_too() -> None:
+    assert Flow("f", sequence(agent("count"), int)).evaluate("x", lambda name, given: "42") == 42
+
+
 def test_a_value_that_does_not_fit_a_function_fails_the_flow() -> None:
     def points(verdict: Verdict) -> int:
         return verdict.points
