@@ -53,6 +53,7 @@ from orchestrator.errors import (
     RunNotFound,
     RunOver,
     RunPoisoned,
+    SessionBusy,
     SubmitError,
     ToolRemoved,
     ToolTimeoutError,
@@ -71,6 +72,7 @@ from orchestrator.output_schema import AgentOutputSchema
 from orchestrator.questions import OpenQuestion
 from orchestrator.result import RunResult
 from orchestrator.run import Run
+from orchestrator.session import Compaction, Session
 from orchestrator.settings import Settings
 from orchestrator.tool import FunctionTool, function_tool
 from orchestrator.tool_output import ToolOutputFileContent, ToolOutputImage, ToolOutputText
@@ -87,6 +89,7 @@ __all__ = [
     "BudgetExceeded",
     "Caps",
     "Client",
+    "Compaction",
     "ContextNotSerializable",
     "CursorExpired",
     "DeadlineExceeded",
@@ -141,6 +144,8 @@ __all__ = [
     "RunOver",
     "RunPoisoned",
     "RunResult",
+    "Session",
+    "SessionBusy",
     "Settings",
     "StopAtTools",
     "SubmitError",

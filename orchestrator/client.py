@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Unpack
 
 from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome
 from orchestrator.handover import not_loaded
+from orchestrator.joining import find_summariser, interrupt_floor, summary_run, with_live_agent
 from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
+from orchestrator.ledger.sessions import IfBusy, Joining
 from orchestrator.loop import background
 from orchestrator.registry import Registry
 from orchestrator.run import Run
 from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
 from orchestrator.runnable import Runnable
+from orchestrator.session import Compaction, Session
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
 
@@ -58,16 +61,25 @@ class Client:
         where a worker that knows it is about to come.
         """
         record = background.run(self._find_elsewhere(target, options.get("queue")))
-        return background.run(self._submit(self._prepare(target, input, record, **options)))
+        return background.run(self._submit(self._prepare(target, input, record, **options), _compaction(options)))
 
     async def asubmit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
         """`submit` for async code."""
         record = await background.arun(self._find_elsewhere(target, options.get("queue")))
-        return await background.arun(self._submit(self._prepare(target, input, record, **options)))
+        return await background.arun(
+            self._submit(self._prepare(target, input, record, **options), _compaction(options))
+        )
 
     def run(self, run_id: str) -> Run:
         """The handle of a run that somebody submitted."""
         return Run(run_id, self)
+
+    def session(self, session_id: str, *, keep_last: int | None = None, compact: Compaction | None = None) -> Session:
+        """The handle of a conversation. `keep_last`: exchanges that its runs are given; `compact`: how to sum it up.
+
+        Raises `InvalidInput` for an id that cannot be one.
+        """
+        return Session(session_id, self, keep_last=keep_last, compact=compact)
 
     def recent(self, limit: int = 20, *, tag: str | None = None) -> list[RunSummary]:
         """The latest submitted runs, newest first; with a tag, only those that have it."""
@@ -91,6 +103,9 @@ class Client:
         context: Any = None,
         run_id: str | None = None,
         queue: str | None = None,
+        session: Session | str | None = None,
+        if_busy: IfBusy = "queue",
+        keep_agent: bool = True,
         **options: Unpack[OptionKeywords],
     ) -> NewRun:
         found = (self._registry.find(target) or target) if isinstance(target, str) else target
@@ -103,13 +118,32 @@ class Client:
             options=refuse_passed_deadline(make_options(**options)),
             queue=queue or (record.queue if record else None),
             task=record.task if record else None,
+            joining=None if session is None else _joining(session, if_busy, keep_agent),
         )
 
-    async def _submit(self, new: NewRun) -> Run:
+    async def _submit(self, new: NewRun, compaction: Compaction | None) -> Run:
+        if new.joining is None:
+            await self._start(new)
+        else:
+            await self._join(new, new.joining, compaction)
+        return Run(new.run_id, self)
+
+    async def _join(self, new: NewRun, joining: Joining, compaction: Compaction | None) -> None:
+        ledger, registry = self.ledger, self._registry
+        record = await ledger.session(joining.session)
+        new = await with_live_agent(new, joining, record, ledger, registry)
+        queue = await find_summariser(compaction, joining.session, ledger, registry) if compaction else None
+        await self._start(new)
+        if joining.if_busy == "interrupt":
+            for pointer in await interrupt_floor(new.run_id, joining.session, ledger):
+                await asyncio.to_thread(self._try_to_publish, pointer)
+        if compaction and record and record.exchanges > compaction.after:
+            await self._start(summary_run(new, joining, compaction, queue, registry, self._settings))
+
+    async def _start(self, new: NewRun) -> None:
         pointer = await self.ledger.start(new)
         if pointer is not None:
             await asyncio.to_thread(self._try_to_publish, pointer)
-        return Run(new.run_id, self)
 
     def _try_to_publish(self, pointer: Pointer) -> None:
         """The run is in the ledger: if the broker is away, a worker publishes its step when the deadline passes."""
@@ -128,3 +162,14 @@ class Client:
         if record is None and queue is None and any(record.is_live for record in records):
             raise not_loaded(f"A run was submitted to `{target}`", target, records)
         return record
+
+
+def _joining(session: Session | str, if_busy: IfBusy, keep_agent: bool) -> Joining:
+    if isinstance(session, Session):
+        return Joining(session.id, if_busy=if_busy, keeps_agent=keep_agent, keep_last=session.keep_last)
+    return Joining(session, if_busy=if_busy, keeps_agent=keep_agent)
+
+
+def _compaction(options: Mapping[str, Any]) -> Compaction | None:
+    session = options.get("session")
+    return session.compact if isinstance(session, Session) else None

@@ -9,10 +9,10 @@ from orchestrator.models.base import Item
 
 def to_model_input(given: Sequence[Item], generated: Sequence[Item]) -> list[Item]:
     """The items of the next request. What the caller gave stays, even a call without output."""
-    return _keep_latest([*given, *_drop_unanswered(generated)])
+    return _keep_latest([*given, *drop_unanswered(generated)])
 
 
-def _drop_unanswered(items: Sequence[Item]) -> list[Item]:
+def drop_unanswered(items: Sequence[Item]) -> list[Item]:
     """Without calls that an input filter parted from their outputs, and the reasoning right before them."""
     answered = {item.get("call_id") for item in items if item.get("type") == "function_call_output"}
     kept: list[Item] = []

@@ -109,8 +109,22 @@ class RunInput(EntryBase):
     options: RunOptions = RunOptions()
     call: ToolCall | None = None
     """The call that this run serves, if an agent asked for it."""
+    session: str | None = None
+    """The conversation that this run goes on with."""
     scope: FlowScope | None = None
     """Of a flow's run: what text alone does not say."""
+
+
+class SessionHistory(EntryBase):
+    """The run has the floor of its session: what was said there before. Written by the script that gives the floor."""
+
+    type: Literal["history"] = "history"
+    session: str
+    items: list[Item] = []
+    agent: str = ""
+    """Who had the conversation last, and now has this run; empty: the run stays with its own agent."""
+    compacts: bool = False
+    """The run's answer will take the place of these items."""
 
 
 class Invoked(EntryBase):
@@ -248,7 +262,18 @@ class Outcome(EntryBase):
 
 
 Entry = Annotated[
-    RunInput | Invoked | Reply | Started | Output | ChildEnded | HandedOff | Parked | Decided | BudgetNotice | Outcome,
+    RunInput
+    | SessionHistory
+    | Invoked
+    | Reply
+    | Started
+    | Output
+    | ChildEnded
+    | HandedOff
+    | Parked
+    | Decided
+    | BudgetNotice
+    | Outcome,
     Field(discriminator="type"),
 ]
 ChildEnded.model_rebuild()

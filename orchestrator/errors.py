@@ -9,7 +9,8 @@ OrchestratorError
 │   ├── InvalidInput             the input is no text, item list or JSON value
 │   ├── InputTooLarge            larger than `max_input_bytes`
 │   ├── ContextNotSerializable   the context has no JSON form, or the wrong type
-│   └── RunConflict              the run id exists with other input
+│   ├── RunConflict              the run id exists with other input
+│   └── SessionBusy              another run has the session's floor, and this one would not wait
 ├── RunFailed                    the run ended without an answer; `run_id` says which
 │   ├── MaxTurnsExceeded         raise `max_turns`, or find out why the agents go round
 │   ├── BudgetExceeded           the run and those below it have spent their budget: raise it, or ask for less
@@ -93,6 +94,10 @@ class ContextNotSerializable(SubmitError):
 
 class RunConflict(SubmitError):
     """The run id is taken by a run with other input."""
+
+
+class SessionBusy(SubmitError):
+    """Another run is at work on the session; `run_id` says which."""
 
 
 class RunFailed(OrchestratorError):

@@ -17,6 +17,7 @@ from orchestrator.ledger.live import START, Position
 Kind = Literal["run", "agent", "turn", "tool", "handoff", "approval", "delta"]
 KINDS: Mapping[str, Kind] = {
     "input": "run",
+    "history": "run",
     "parked": "run",
     "budget": "run",
     "outcome": "run",

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from orchestrator.engine import STALE, Engine, Performed
-from orchestrator.entries import Outcome
+from orchestrator.entries import Outcome, RunInput, SessionHistory
 from orchestrator.errors import DeadlineExceeded
+from orchestrator.exchange import exchange_of
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
 
@@ -23,7 +24,7 @@ async def hold(
     A run that has its outcome already is not advanced. Raises `LedgerError` where the ledger cannot be reached.
     """
     if claim.outcome is not None:
-        return ended(claim, claim.outcome)
+        return ended(claim, claim.outcome, await _leave_session(engine, claim))
     with (
         engine.renewer.holding(claim, interrupt.hear),
         engine.shutdown.interrupting(interrupt.give_up),
@@ -34,7 +35,7 @@ async def hold(
         except Fenced:
             return STALE
         except CancelledMeanwhile as cancelled:
-            return ended(claim, cancelled.outcome, cancelled.pointers)
+            return ended(claim, cancelled.outcome, [*cancelled.pointers, *await _leave_session(engine, claim)])
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def stopping_in_time(claim: Claim, interrupt: Interrupt) -> Iterator[None]:
 def missed_deadline(claim: Claim) -> DeadlineExceeded | None:
     """The error of a run whose deadline has passed."""
     deadline = claim.options.deadline_at
-    if deadline is None or time.time() < deadline:
+    if deadline is None or (time.time() < deadline and not _waits_in_line(claim)):
         return None
     at = datetime.fromtimestamp(deadline, UTC).isoformat(timespec="seconds")
     return DeadlineExceeded(f"The run had not ended by its deadline, {at}.", run_id=claim.run_id, deadline_at=deadline)
@@ -69,3 +70,22 @@ def ended(claim: Claim, outcome: Outcome, pointers: Sequence[Pointer] = ()) -> P
 def given_back(claim: Claim, pointers: Sequence[Pointer]) -> Performed:
     """The step is undone, and another process takes it."""
     return Performed("released", "given back: this worker stops", claim, pointers=list(pointers))
+
+
+async def _leave_session(engine: Engine, claim: Claim) -> list[Pointer]:
+    """For an outcome that a script has set, which knows no exchange: a poisoned run, or one cancelled at a commit."""
+    if not is_of_session(claim):
+        return []
+    entries = [entry for _, entry in await engine.ledger.entries(claim.run_id)]
+    return await engine.ledger.leave_session(claim, exchange_of(entries))
+
+
+def _waits_in_line(claim: Claim) -> bool:
+    """Whether the run was woken without its session's floor: if it was not cancelled, its time is over."""
+    return is_of_session(claim) and not any(isinstance(entry, SessionHistory) for entry in claim.entries)
+
+
+def is_of_session(claim: Claim) -> bool:
+    """Whether the run goes on with a session."""
+    first = claim.entries[0] if claim.entries else None
+    return isinstance(first, RunInput) and first.session is not None

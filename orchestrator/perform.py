@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from orchestrator.endings import failure_outcome
 from orchestrator.engine import STALE, Engine, Performed
 from orchestrator.errors import LedgerError, OrchestratorError
+from orchestrator.exchange import exchange_of
 from orchestrator.flow_invocation import FlowInvocation
+from orchestrator.holding import is_of_session
 from orchestrator.invocation import Invocation
 from orchestrator.ledger.base import Claim, NewRun, Pointer
 from orchestrator.queued_tool import QueuedTool
@@ -80,7 +82,9 @@ async def _start_members(engine: Engine, claim: Claim) -> list[Pointer]:
 
 async def _refuse(engine: Engine, claim: Claim, error: OrchestratorError) -> Performed:
     """End a run that cannot even begin here: its log is damaged, say, or its context of the wrong type."""
-    outcome, pointers = await engine.ledger.end(claim, claim.size, [], failure_outcome(fold(claim.entries), error))
+    outcome = failure_outcome(fold(claim.entries), error)
+    exchange = exchange_of(claim.entries) if is_of_session(claim) else None
+    outcome, pointers = await engine.ledger.end(claim, claim.size, [], outcome, exchange=exchange)
     return Performed("ended", outcome.kind, claim, outcome, pointers)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from orchestrator.budget import Spent
 from orchestrator.entries import Entry, HandedOff, Outcome, Parked
+from orchestrator.exchange import exchange_of
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
 from orchestrator.state import RunState
@@ -24,6 +25,7 @@ class Recorder:
         self._interrupt = interrupt
         self._size = claim.size
         self._unwritten: list[Entry] = []
+        self._noted: list[Entry] = []
         self._writing = asyncio.Lock()
         self.is_watched = claim.watched
         """Whether somebody reads the run's replies as they are written, as of the last script."""
@@ -46,6 +48,7 @@ class Recorder:
         """Take an entry in; it is written with the next script."""
         self._state.apply(entry)
         self._unwritten.append(entry)
+        self._noted.append(entry)
 
     async def write(self, *, durable: bool = False) -> bool:
         """Append what is noted; True if nothing more may begin, because the run was cancelled.
@@ -86,7 +89,10 @@ class Recorder:
     async def end(self, outcome: Outcome) -> tuple[Outcome, list[Pointer]]:
         """Commit what is noted, and the outcome; returns the outcome that counts, and the parent's pointer."""
         async with self._writing:
-            return await self._ledger.end(self._claim, self._size, self._unwritten, outcome)
+            exchange = None
+            if self._state.session is not None:
+                exchange = exchange_of([*self._claim.entries, *self._noted, outcome])
+            return await self._ledger.end(self._claim, self._size, self._unwritten, outcome, exchange=exchange)
 
     async def _append(self, durable: bool) -> bool:
         async with self._writing:

@@ -73,6 +73,8 @@ class Runnable(ABC):
 
         Options: `context`, `run_id` (makes the submit idempotent), `queue`, `priority`, and those of
         `run_options.OptionKeywords`: `max_turns`, `model`, `budget`, `deadline`, `expires`, `tags`, `run_options` …
+        To go on with a conversation: `session` (its id or handle), `if_busy` ("queue", "reject" or "interrupt"),
+        `keep_agent`.
         Raises `SubmitError` before anything is stored.
         """
         return self._installed().submit(self, input, **options)

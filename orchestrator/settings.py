@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=30.0, gt=0)
     grace_seconds: float = Field(default=5.0, gt=0)
     retention_seconds: float = Field(default=86_400.0, gt=0)
+    session_retention_seconds: float = Field(default=2_592_000.0, gt=0)
+    """How long a session is kept when nobody goes on with it: 30 days."""
     max_tries: int = Field(default=5, ge=1)
     accept_risks: bool = False
     """Let workers start with settings under which runs are lost or repeated."""

@@ -21,6 +21,7 @@ from orchestrator.entries import (
     Reply,
     RunInput,
     RunOptions,
+    SessionHistory,
     Started,
 )
 from orchestrator.models.base import Item
@@ -129,6 +130,7 @@ class RunState:
     """The limit of the budget that is spent: one more model call, without tools, and no tool."""
     has_last_reply: bool = False
     """Whether that call was made."""
+    session: str | None = None
     outcome: Outcome | None = None
 
     def apply(self, entry: Entry) -> None:
@@ -137,6 +139,10 @@ class RunState:
             case RunInput():
                 self.agent, self.history = entry.agent, list(entry.items)
                 self.context, self.given_context, self.options = entry.context, entry.context, entry.options
+                self.session = entry.session
+            case SessionHistory():
+                self.history = [*entry.items, *self.history]
+                self.agent = entry.agent or self.agent
             case Reply():
                 self._apply_reply(entry)
             case Started():

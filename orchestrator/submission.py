@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -16,12 +16,14 @@ from orchestrator.context_binding import check_context, dump_context
 from orchestrator.entries import FlowScope, RunInput, RunOptions
 from orchestrator.errors import InputTooLarge, InvalidInput
 from orchestrator.ledger.base import NewRun
+from orchestrator.ledger.sessions import IfBusy, Joining
 from orchestrator.model_call import pick_model
 from orchestrator.models.base import Item
 from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
 
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
 
 def new_run(
@@ -37,6 +39,7 @@ def new_run(
     continuation: Mapping[str, Any] | None = None,
     task: str | None = None,
     place: str = "",
+    joining: Joining | None = None,
 ) -> NewRun:
     """The run to start for an agent or a flow, or for the name of one that is loaded elsewhere, with its `task`.
 
@@ -45,6 +48,8 @@ def new_run(
     name = target if isinstance(target, str) else target.name
     task = task or (f"agents.{target}" if isinstance(target, str) else target.task_name)
     check_run_id(run_id)
+    if joining is not None:
+        check_joining(joining, task)
     items = to_items(given)
     dumped = dump_context(context, owner=f"agent `{name}`")
     _check_size(items, dumped, name, settings)
@@ -57,6 +62,8 @@ def new_run(
     _check_prices(options, target, settings)
     scope = scope_of(given, place) if task.startswith("flows.") else None
     entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
+    if joining is not None:
+        entry = entry.model_copy(update={"session": joining.session})
     # How long a submit may take, and who reads along, do not make it another one.
     inessential = {"expires_at": None, "deadline_at": None, "stream": False}
     essential = entry.model_copy(update={"options": options.model_copy(update=inessential)})
@@ -69,6 +76,7 @@ def new_run(
         priority=options.priority,
         note=describe_input(items),
         continuation=continuation or {},
+        joining=joining,
     )
 
 
@@ -105,6 +113,26 @@ def check_run_id(run_id: str) -> None:
     """Raise `InvalidInput` unless the id can be a task's id and part of a Redis key."""
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
         raise InvalidInput(f"A run id is 1 to 128 letters, digits, dots, dashes and underscores, not {run_id!r}.")
+
+
+def check_session_id(session: str) -> None:
+    """Raise `InvalidInput` unless this can be part of a Redis key."""
+    if not isinstance(session, str) or not _SESSION_ID.fullmatch(session):
+        raise InvalidInput(
+            "A session's id is 1 to 128 letters, digits, dots, dashes, underscores, colons and at-signs, "
+            f"not {session!r}."
+        )
+
+
+def check_joining(joining: Joining, task: str) -> None:
+    """Raise `InvalidInput` for what cannot go on with a session."""
+    check_session_id(joining.session)
+    if not task.startswith("agents."):
+        raise InvalidInput(f"`{task}` cannot go on with a session: only agents have conversations.")
+    if joining.if_busy not in get_args(IfBusy):
+        raise InvalidInput(f'if_busy is "queue", "reject" or "interrupt", not {joining.if_busy!r}.')
+    if joining.keep_last is not None and joining.keep_last < (0 if joining.compacts else 1):
+        raise InvalidInput(f"keep_last counts exchanges, from 1, not {joining.keep_last!r}.")
 
 
 def _is_item(value: Any) -> bool:

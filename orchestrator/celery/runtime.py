@@ -32,6 +32,7 @@ from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.run import Run
 from orchestrator.runnable import Runnable
+from orchestrator.session import Compaction, Session
 from orchestrator.settings import Settings
 from orchestrator.submission import new_run
 
@@ -64,6 +65,10 @@ class Orchestrator:
     def run(self, run_id: str) -> Run:
         """The handle of a run that somebody submitted."""
         return self.client.run(run_id)
+
+    def session(self, session_id: str, *, keep_last: int | None = None, compact: Compaction | None = None) -> Session:
+        """The handle of a conversation over many runs. Options as for `Client.session`."""
+        return self.client.session(session_id, keep_last=keep_last, compact=compact)
 
     def add(self, runnables: Sequence[Runnable], *, module: str = "") -> None:
         """Register agents and flows, and all that they can reach, as Celery tasks."""
@@ -186,5 +191,6 @@ def ledger_settings(settings: Settings) -> LedgerSettings:
         grace_seconds=settings.grace_seconds,
         lease_seconds=settings.lease_seconds,
         retention_seconds=settings.retention_seconds,
+        session_retention_seconds=settings.session_retention_seconds,
         max_tries=settings.max_tries,
     )

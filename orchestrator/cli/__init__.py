@@ -15,6 +15,7 @@ from orchestrator.cli.commands_graph import graph
 from orchestrator.cli.commands_health import health
 from orchestrator.cli.commands_look import cancel, list_runs, show
 from orchestrator.cli.commands_runs import run, submit, watch
+from orchestrator.cli.commands_session import show_session
 from orchestrator.cli.commands_stack import up, worker
 from orchestrator.cli.exits import HELP, ErrorsAsLines
 from orchestrator.cli.session import Session
@@ -69,6 +70,7 @@ def prepare(
 for command in (up, submit, run, watch, show, cancel, approvals, approve, reject, answer, demo, doctor, graph, health):
     app.command(epilog=HELP)(command)
 app.command("list", epilog=HELP)(list_runs)
+app.command("session", epilog=HELP)(show_session)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(worker)
 
 

@@ -23,6 +23,7 @@ from orchestrator.cli.submit_options import (
     PriorityOption,
     QueueOption,
     RunIdOption,
+    SessionOption,
     TagOption,
     TurnsOption,
     read_budget,
@@ -53,6 +54,7 @@ def submit(
     max_turns: TurnsOption = None,
     queue: QueueOption = None,
     priority: PriorityOption = None,
+    session_id: SessionOption = None,
     budget: BudgetOption = None,
     answer_at_limit: AnswerAtLimitOption = False,
     deadline: DeadlineOption = None,
@@ -73,6 +75,7 @@ def submit(
         budget=limits,
         deadline=deadline,
         tags=tags,
+        session=session_id,
     )
     if as_json:
         print_json({"run_id": started.id, "agent": agent})
@@ -89,6 +92,7 @@ def run(
     max_turns: TurnsOption = None,
     queue: QueueOption = None,
     priority: PriorityOption = None,
+    session_id: SessionOption = None,
     budget: BudgetOption = None,
     answer_at_limit: AnswerAtLimitOption = False,
     deadline: DeadlineOption = None,
@@ -111,6 +115,7 @@ def run(
         budget=limits,
         deadline=deadline,
         tags=tags,
+        session=session_id,
         run_options={"stream": is_watched},
     )
     node = watch_run(started, as_json=as_json, timeout_seconds=timeout)
@@ -164,7 +169,7 @@ def _choose_view(tree: RunTree, *, as_json: bool, is_live: bool) -> View:
 
 
 def _submit(
-    session: Session, agent: str, words: list[str], *, queue: str | None, max_turns: int | None, **options: Any
+    session: Session, agent: str, words: list[str], /, *, queue: str | None, max_turns: int | None, **options: Any
 ) -> Run:
     orchestrator = session.connect()
     record = session.find_agent(agent)

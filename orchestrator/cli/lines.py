@@ -23,6 +23,7 @@ from orchestrator.entries import (
     Parked,
     Reply,
     RunInput,
+    SessionHistory,
     Started,
     ToolCall,
 )
@@ -45,6 +46,8 @@ def describe_event(event: Event, run: RunNode) -> str:
             call = entry.call
             called = f"called by {call.agent} as {_describe_call(call)}" if call else ""
             return called or f"input: {clip(text_of(entry.items))}"
+        case SessionHistory():
+            return f"has the floor of session {entry.session}, with {len(entry.items)} items said before"
         case Invoked():
             return f"step {entry.step} on {entry.worker}"
         case Reply():

@@ -18,6 +18,9 @@ RunIdOption = Annotated[
 ]
 TurnsOption = Annotated[int | None, typer.Option("--max-turns", min=0, help="Model calls allowed. [default: 10]")]
 QueueOption = Annotated[str | None, typer.Option("--queue", help="Another queue for the first step.")]
+SessionOption = Annotated[
+    str | None, typer.Option("--session", metavar="SESSION", help="Go on with a conversation, or begin one.")
+]
 PriorityOption = Annotated[int | None, typer.Option("--priority", help="The messages' priority.")]
 BudgetOption = Annotated[
     list[str] | None,

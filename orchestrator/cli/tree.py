@@ -21,6 +21,7 @@ from orchestrator.entries import (
     Parked,
     Reply,
     RunInput,
+    SessionHistory,
     Started,
 )
 from orchestrator.events import Event
@@ -46,6 +47,8 @@ class RunTree:
         match entry:
             case RunInput():
                 run.name, run.input, run.began_at, run.options = entry.agent, entry.items, at, entry.options
+            case SessionHistory():
+                run.name = entry.agent or run.name
             case Invoked():
                 _apply_invocation(run, entry, at)
             case Reply():

@@ -10,9 +10,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from orchestrator.entries import Decided, Entry, EntryBase, Outcome
+from orchestrator.entries import Decided, Entry, EntryBase, Item, Outcome
 from orchestrator.ledger.inspection import Inspection
 from orchestrator.ledger.live import START, LiveLedger, Notice, Position
+from orchestrator.ledger.sessions import SessionLedger
 from orchestrator.ledger.values import (
     AgentRecord,
     Claim,
@@ -53,7 +54,7 @@ class CancelledMeanwhile(Exception):
         self.pointers = pointers
 
 
-class Ledger(LiveLedger, Inspection):
+class Ledger(LiveLedger, SessionLedger, Inspection):
     """Where runs live. One instance serves one event loop."""
 
     settings: LedgerSettings
@@ -64,7 +65,8 @@ class Ledger(LiveLedger, Inspection):
     async def start(self, run: NewRun) -> Pointer | None:
         """Create the run, queued at step 1. Repeated: its pointer while it is queued at step 1, else `None`.
 
-        Raises `RunConflict` when the id is taken by a run with another digest.
+        In the line of a session it has none. Raises `RunConflict` when a run with another digest has the id, and
+        `SessionBusy` where the run does not want to wait.
         """
 
     @abstractmethod
@@ -140,12 +142,18 @@ class Ledger(LiveLedger, Inspection):
 
     @abstractmethod
     async def end(
-        self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        outcome: Outcome,
+        *,
+        exchange: Sequence[Item] | None = None,
     ) -> tuple[Outcome, list[Pointer]]:
-        """Commit the outcome and report it to the parent; the run stays running until `close`.
+        """Commit the outcome and report it to the parent; with its exchange, a run leaves its session's floor.
 
-        Started calls without output get the output "unknown". Returns the outcome that counts (not this one if
-        another was set before or the run is cancelled), and the parent's pointer if this was its last open wait.
+        It stays running until `close`. Started calls without output get the output "unknown". Returns the outcome that
+        counts (not this one if another was set or the run is cancelled), and pointers of the parent and next in line.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from orchestrator.entries import Decided, EntryBase, Invoked, Outcome
+from orchestrator.entries import Decided, EntryBase, Invoked, Item, Outcome
 from orchestrator.ledger import entry_rules, memory_questions, refusals
 from orchestrator.ledger.base import (
     CancelledMeanwhile,
@@ -23,10 +23,11 @@ from orchestrator.ledger.memory_inspection import MemoryInspection
 from orchestrator.ledger.memory_live import MemoryLive
 from orchestrator.ledger.memory_run import MemoryRun
 from orchestrator.ledger.memory_runs import MemoryRuns, pointers_to, with_usage
+from orchestrator.ledger.memory_sessions import MemorySessions
 from orchestrator.usage import Usage
 
 
-class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
+class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
     """Behaves as the ledger in Redis does, as long as the process lives."""
 
     def __init__(self, settings: LedgerSettings | None = None, *, clock: Callable[[], float] = time.time) -> None:
@@ -34,11 +35,14 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         runs = MemoryRuns(self.settings, clock)
         MemoryLive.__init__(self, runs, clock)
         MemoryInspection.__init__(self, runs, clock)
+        self._sessions = {}
 
     # ---- scripts ----------------------------------------------------------------------------
 
     async def start(self, run: NewRun) -> Pointer | None:
         self._runs.check_digest(run)
+        if run.joining and self._runs.find(run.run_id) is None:
+            return next(iter(self._join(run, run.joining)), None)
         return self._runs.start(run)
 
     async def claim(
@@ -162,15 +166,24 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         return [self._runs.queue(run)]
 
     async def end(
-        self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        outcome: Outcome,
+        *,
+        exchange: Sequence[Item] | None = None,
     ) -> tuple[Outcome, list[Pointer]]:
         run = self._runs.find_held(claim)
         if run.outcome:
-            return run.outcome, self._runs.pointers_to_parent(run)
+            left = [] if exchange is None else self._leave(run, exchange)
+            return run.outcome, [*self._runs.pointers_to_parent(run), *left]
         _check_size(run, at)
         writing = read_entries(entries, usage=None if outcome.usage == Usage() else outcome.usage)
         counts = None if run.cancel and outcome.kind != "cancelled" else outcome
         pointers = self._runs.end(run, writing, counts)
+        if exchange is not None:
+            pointers += self._leave(run, exchange)
         return run.outcome or outcome, pointers
 
     async def close(self, claim: Claim) -> None:
@@ -200,7 +213,7 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         return [self._renew(run_id, fence) for run_id, fence in held]
 
     async def reconcile(self, limit: int) -> list[Pointer]:
-        return [self._move_on(run) for run in self._runs.overdue(limit)]
+        return [pointer for run in self._runs.overdue(limit) for pointer in self._move_on(run)]
 
     async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:
         for run_id, step in sleeping:
@@ -242,16 +255,18 @@ class MemoryLedger(MemoryLive, MemoryInspection, Ledger):
         self._runs.set_deadline(run, self.settings.lease_seconds)
         return "cancel" if run.cancel and run.outcome is None else "held"
 
-    def _move_on(self, run: MemoryRun) -> Pointer:
+    def _move_on(self, run: MemoryRun) -> list[Pointer]:
         match run.status:
+            case "parked" if run.in_line:
+                return self._look_after_line(run)
             case "parked":
-                return self._runs.wake(run)
+                return [self._runs.wake(run)]
             case "running":
-                return self._runs.queue(run)
+                return [self._runs.queue(run)]
             case _:
                 run.grace_seconds = min(run.grace_seconds * 2, self.settings.max_grace_seconds)
                 self._runs.set_deadline(run, run.grace_seconds)
-                return run.pointer()
+                return [run.pointer()]
 
 
 def _may_take(run: MemoryRun, step: int, message_id: str) -> bool:

@@ -10,6 +10,7 @@ from orchestrator.entries import Entry, Outcome, RunOptions
 from orchestrator.ledger.base import Pointer, RunSummary, Status
 from orchestrator.ledger.live import Position
 from orchestrator.ledger.memory_spending import Spending
+from orchestrator.ledger.sessions import Joining
 from orchestrator.question import Question
 from orchestrator.usage import Usage
 
@@ -53,6 +54,13 @@ class MemoryRun:
     expires_at: float | None = None
     usage: Usage = field(default_factory=Usage)
     outcome: Outcome | None = None
+    joining: Joining | None = None
+    in_line: bool = False
+    """Waits for its session's floor."""
+    compacted: int = 0
+    """Exchanges that its answer takes the place of."""
+    edition: int = 0
+    """Of the session, when the run got the floor."""
     waits: dict[str, str] = field(default_factory=dict)
     started: dict[str, str] = field(default_factory=dict)
     """Tools of the calls that have begun and have no output, by call id."""

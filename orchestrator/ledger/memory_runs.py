@@ -85,10 +85,11 @@ class MemoryRuns:
 
     def start(self, new: NewRun) -> Pointer | None:
         """Create the run unless it exists; its pointer while it is queued at step 1."""
-        run = self.find(new.run_id) or self._create(new)
+        run = self.find(new.run_id) or self.create(new)
         return run.pointer() if run.status == "queued" and run.step == 1 else None
 
-    def _create(self, new: NewRun) -> MemoryRun:
+    def create(self, new: NewRun) -> MemoryRun:
+        """A new run, queued."""
         now = self._clock()
         options = entry_rules.options_of(new.entry)
         root = self.find(root_of(new.run_id))
@@ -102,6 +103,7 @@ class MemoryRuns:
             # Through JSON, as in Redis: what has no JSON form fails in tests too.
             continuation=json.loads(json.dumps(dict(new.continuation))),
             parent=new.parent,
+            joining=new.joining,
             started_at=now,
             updated_at=now,
             options=options,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from orchestrator.entries import Decided, Entry, EntryBase, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, Entry, EntryBase, Item, Outcome, dump_entry, load_entry
 from orchestrator.ledger import redis_codec as codec
 from orchestrator.ledger.base import (
     AgentRecord,
@@ -25,6 +25,7 @@ from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.redis_live import RedisLive
 from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
+from orchestrator.ledger.redis_sessions import RedisSessions
 from orchestrator.ledger.server_risks import find_server_risks
 from orchestrator.risks import Risk
 from orchestrator.usage import Usage
@@ -37,7 +38,7 @@ RECENT_BATCH = 500
 """How many runs are read at once in the search for a tag."""
 
 
-class RedisLedger(RedisLive, Ledger):
+class RedisLedger(RedisLive, RedisSessions, Ledger):
     """Runs on one Redis or Valkey primary, version 7 or newer. Connects at the first call."""
 
     def __init__(
@@ -140,12 +141,21 @@ class RedisLedger(RedisLive, Ledger):
         return codec.read_pointers(await self._scripts.call("release", arguments, texts, run_id=claim.run_id))
 
     async def end(
-        self, claim: Claim, at: int, entries: Sequence[EntryBase], outcome: Outcome
+        self,
+        claim: Claim,
+        at: int,
+        entries: Sequence[EntryBase],
+        outcome: Outcome,
+        *,
+        exchange: Sequence[Item] | None = None,
     ) -> tuple[Outcome, list[Pointer]]:
         usage = None if outcome.usage == Usage() else outcome.usage
         arguments = codec.commit_arguments(claim, at, read_entries(entries, usage=usage))
         arguments["is_cancelled"] = outcome.kind == "cancelled"
         texts = [dump_entry(entry) for entry in [*entries, outcome]]
+        if exchange is not None:
+            arguments["leaves"] = True
+            texts.append(codec.dump_items(exchange))
         counts, rows = await self._scripts.call("end", arguments, texts, run_id=claim.run_id)
         return codec.load_outcome(counts), codec.read_pointers(rows)
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.budget import Quantity, Spent
-from orchestrator.entries import Decided, Entry, Invoked, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, Entry, Invoked, Item, Outcome, dump_entry, load_entry
 from orchestrator.errors import MessageError
 from orchestrator.ledger import entry_rules
 from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Notice
+from orchestrator.ledger.sessions import Joining
 from orchestrator.question import Question
 from orchestrator.usage import Usage
 
@@ -48,8 +49,24 @@ def new_run_arguments(run: NewRun, *, caller: str = "") -> dict[str, Any]:
         "budget": budget.model_dump_json(exclude_defaults=True) if budget else None,
         "seconds": round(budget.seconds * 1000) if budget and budget.seconds else None,
         "deadline_at": round(options.deadline_at * 1000) if options.deadline_at else None,
+        **(_joining_arguments(run.joining) if run.joining else {}),
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _joining_arguments(joining: Joining) -> dict[str, Any]:
+    return {
+        "session": joining.session,
+        "if_busy": joining.if_busy,
+        "keeps_agent": 1 if joining.keeps_agent else None,
+        "keep_last": joining.keep_last,
+        "compacts": 1 if joining.compacts else None,
+    }
+
+
+def dump_items(items: Sequence[Item]) -> str:
+    """Items as scripts put them together: a list without a blank at its ends."""
+    return json.dumps(list(items), ensure_ascii=False, separators=(",", ":"))
 
 
 def claim_arguments(

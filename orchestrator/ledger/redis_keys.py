@@ -20,6 +20,7 @@ class RedisKeys:
         self.log_template = f"{namespace}:log:{{%s}}:%s"
         self.deltas_template = f"{namespace}:deltas:{{%s}}:%s"
         self.watch_template = f"{namespace}:watch:{{%s}}"
+        self.session_template = f"{namespace}:session:{{%s}}"
         self.due = f"{namespace}:due"
         """Sorted set: run id by the deadline at which any worker moves the run on."""
         self.runs = f"{namespace}:runs"
@@ -30,6 +31,10 @@ class RedisKeys:
     def run(self, run_id: str) -> str:
         """The hash with the run's state."""
         return self.run_template % (root_of(run_id), run_id)
+
+    def session(self, session: str) -> str:
+        """The hash of a session; its lists are beside it: `:exchanges`, `:line`, `:runs`."""
+        return self.session_template % session
 
     def deltas(self, run_id: str) -> str:
         """The stream with pieces of the run's replies: one field, `d`, with the piece's JSON."""

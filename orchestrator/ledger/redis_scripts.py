@@ -18,11 +18,13 @@ from orchestrator.ledger.base import LedgerSettings
 from orchestrator.ledger.entry_rules import EXPIRED
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
+from orchestrator.ledger.sessions import RUNS_KEPT as RUNS_KEPT_BY_SESSION
 
 RUNS_KEPT = 10_000
 
-_RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "renew", "reconcile", "release"})
+_RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "leave", "renew", "reconcile", "release"})
 """Scripts that let runs end, so that their memory comes back. The others must not begin on a full server."""
+_MEET_SESSIONS = frozenset({"start", "end", "leave", "reconcile", "edit_session"})
 
 
 class RedisScripts:
@@ -67,7 +69,8 @@ class RedisScripts:
 def _read_script(name: str) -> str:
     folder = files("orchestrator.ledger") / "scripts"
     flags = "allow-oom" if name in _RUN_WHEN_FULL else ""
-    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("base", "spending", "common", name)]
+    before = ("base", "spending", "common", *(("session",) if name in _MEET_SESSIONS else ()))
+    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in (*before, name)]
     # With this line a full server refuses a script before its first write, never in the middle.
     return "\n".join([f"#!lua flags={flags}", *parts])
 
@@ -77,6 +80,9 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
         "run_template": keys.run_template,
         "log_template": keys.log_template,
         "watch_template": keys.watch_template,
+        "session_template": keys.session_template,
+        "session_runs_kept": RUNS_KEPT_BY_SESSION,
+        "session_retention": milliseconds(settings.session_retention_seconds),
         "due": keys.due,
         "runs": keys.runs,
         "runs_kept": RUNS_KEPT,
@@ -101,6 +107,8 @@ def _read_refusal(error: ResponseError, name: str, arguments: Mapping[str, Any],
     match code:
         case "FENCED":
             return refusals.fenced(run_id, arguments["fence"])
+        case "BUSY":
+            return refusals.busy(*detail.split(" ", 1))
         case "CONFLICT":
             return refusals.conflict(detail)
         case "OUTDATED":

@@ -12,6 +12,7 @@ from orchestrator.errors import (
     RunConflict,
     RunNotFound,
     RunOver,
+    SessionBusy,
 )
 from orchestrator.ledger.base import Fenced
 
@@ -26,6 +27,16 @@ def conflict(run_id: str) -> RunConflict:
     return RunConflict(
         f"Run `{run_id}` exists with another agent or input. Submit under a new id, or with the first input again.",
         run_id=run_id,
+    )
+
+
+def busy(session: str, run_id: str) -> SessionBusy:
+    """Another run has the floor."""
+    return SessionBusy(
+        f"Session `{session}` is busy with run `{run_id}`. Submit again when that has ended, or let the new run wait "
+        'with if_busy="queue", or take its place with if_busy="interrupt".',
+        run_id=run_id,
+        session=session,
     )
 
 

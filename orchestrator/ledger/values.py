@@ -9,6 +9,7 @@ from typing import Any, Literal
 from orchestrator.budget import Spent
 from orchestrator.entries import Entry, EntryBase, Outcome, RunInput, RunOptions
 from orchestrator.errors import MessageError
+from orchestrator.ledger.sessions import Joining
 from orchestrator.question import Question
 from orchestrator.usage import Usage
 
@@ -23,6 +24,7 @@ class LedgerSettings:
     max_grace_seconds: float = 60.0
     lease_seconds: float = 30.0
     retention_seconds: float = 86_400.0
+    session_retention_seconds: float = 2_592_000.0
     max_tries: int = 5
 
 
@@ -58,6 +60,8 @@ class NewRun:
     continuation: Mapping[str, Any] = field(default_factory=dict)
     parent: tuple[str, str] | None = None
     """The run that waits for this one, and its call id."""
+    joining: Joining | None = None
+    """The session that it goes on with, where it may have to wait in line."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,14 @@ from orchestrator.ledger.redis import RedisLedger
 
 MakeLedger = Callable[[LedgerSettings], Ledger]
 
-HASTY = LedgerSettings(grace_seconds=0.2, max_grace_seconds=0.8, lease_seconds=0.2, retention_seconds=0.5, max_tries=2)
+HASTY = LedgerSettings(
+    grace_seconds=0.2,
+    max_grace_seconds=0.8,
+    lease_seconds=0.2,
+    retention_seconds=0.5,
+    session_retention_seconds=0.5,
+    max_tries=2,
+)
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -7,14 +7,35 @@ faults stop, every schedule ends with every run ended. No fairness is assumed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from tests.protocol.model import Model
-from tests.protocol.state import State, Violation, describe
+from tests.protocol.state import Violation
 
 HOLDS = "holds"
 NEVER_ENDS = "L  a run can never end"
 IN_CIRCLES = "L  a run can go in circles for ever"
+
+
+State = Any
+"""Whatever a model's states are: hashable."""
+
+
+class Model(Protocol):
+    """A transition system."""
+
+    def initial(self) -> State:
+        """Where it begins."""
+
+    def moves(self, state: State) -> Iterator[tuple[str, bool, State]]:
+        """What can happen: its label, whether it is fair, and the state that follows."""
+
+    def check(self, state: State) -> None:
+        """Raises `Violation` for a state that must not be."""
+
+    def is_finished(self, state: State) -> bool:
+        """Whether all that was to be done is done."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +75,7 @@ class Graph:
         while parent := self.parents[number]:
             number, label = parent
             lines.append(label)
-        return [*reversed(lines), describe(last)]
+        return [*reversed(lines), str(last)]
 
 
 def explore(model: Model) -> Verdict:

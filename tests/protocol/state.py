@@ -109,6 +109,9 @@ class State(NamedTuple):
     budget: Budget
     ghost: Ghost
 
+    def __str__(self) -> str:
+        return describe(self)
+
 
 @dataclass(frozen=True)
 class Rules:

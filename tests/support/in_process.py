@@ -20,6 +20,7 @@ from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.run import Run
+from orchestrator.session import Session
 from orchestrator.settings import Settings
 
 
@@ -42,6 +43,10 @@ class InProcess:
     def run(self, run_id: str) -> Run:
         """A run's handle."""
         return self.client.run(run_id)
+
+    def session(self, session_id: str) -> Session:
+        """A conversation's handle."""
+        return self.client.session(session_id)
 
     def publish(self, pointer: Pointer) -> None:
         """Perform the step on the background loop."""

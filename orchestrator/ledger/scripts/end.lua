@@ -1,4 +1,4 @@
--- Commits an outcome and reports it to the parent. Answers the outcome that counts.
+-- Commits an outcome and reports it to the parent; leaves the session. Answers the outcome that counts.
 
 local id = args.run_id
 
@@ -6,9 +6,16 @@ check_holder(id, args.fence)
 local outcome = get(id, 'outcome')
 if outcome then
   point_to_queued(get(id, 'parent'))
+  if args.leaves then
+    leave_session(id, ARGV[FIRST_ENTRY + #args.entries + 1])
+  end
   return {outcome, pointers}
 end
 
 check_size(args.at)
 local is_cancelled = get(id, 'cancel') and not args.is_cancelled
-return {end_run(not is_cancelled and ARGV[FIRST_ENTRY + #args.entries]), pointers}
+outcome = end_run(not is_cancelled and ARGV[FIRST_ENTRY + #args.entries])
+if args.leaves then
+  leave_session(id, ARGV[FIRST_ENTRY + #args.entries + 1])
+end
+return {outcome, pointers}

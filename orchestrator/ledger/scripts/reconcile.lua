@@ -14,6 +14,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', settings.due, '-inf', now, 'LIMI
   elseif status == 'running' then
     queue_run(id)
     point_to(id)
+  elseif status == 'parked' and get(id, 'in_line') then
+    look_after_line(id)
   elseif status == 'parked' then
     wake(id)
   else

@@ -1,0 +1,404 @@
+"""What every ledger promises about sessions: one run at a time, nobody forgotten, every exchange once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from orchestrator.entries import Item, RunInput, RunOptions, SessionHistory
+from orchestrator.errors import SessionBusy
+from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
+from orchestrator.ledger.sessions import Joining
+from tests.contract.steps import ANSWER, claim, hand_over, log_types, new_run, until
+
+
+def joins(run_id: str, **how: Any) -> NewRun:
+    return new_run(run_id, joining=Joining("chat", **how))
+
+
+def said(*words: str) -> list[Item]:
+    return [{"role": "user", "content": word} for word in words]
+
+
+async def start(ledger: Ledger, run_id: str, **how: Any) -> Pointer | None:
+    return await ledger.start(joins(run_id, **how))
+
+
+async def end(ledger: Ledger, claimed: Claim, *words: str) -> list[Pointer]:
+    _, pointers = await ledger.end(claimed, claimed.size, [], ANSWER, exchange=said(*words))
+    return pointers
+
+
+async def converse(ledger: Ledger, *words: str, **how: Any) -> None:
+    """One whole run for each word."""
+    for word in words:
+        await start(ledger, f"run-{word}", **how)
+        claimed = await claim(ledger, f"run-{word}")
+        await end(ledger, claimed, word)
+        await ledger.close(claimed)
+
+
+def history_of(claimed: Claim) -> list[str]:
+    [history] = [entry for entry in claimed.entries if isinstance(entry, SessionHistory)]
+    return [item["content"] for item in history.items]
+
+
+async def line(ledger: Ledger) -> tuple[str | None, list[str]]:
+    record = await ledger.session("chat")
+    assert record
+    return record.floor, record.line
+
+
+# ---- the floor ----------------------------------------------------------------------------------
+
+
+async def test_first_run_gets_the_floor_at_once(ledger: Ledger) -> None:
+    pointer = await start(ledger, "a")
+
+    assert pointer == Pointer("a", 1, "agents.triage")
+    assert await line(ledger) == ("a", [])
+    assert await log_types(ledger, "a") == ["input", "history"]
+
+
+async def test_second_run_waits_without_a_pointer(ledger: Ledger) -> None:
+    await start(ledger, "a")
+
+    assert await start(ledger, "b") is None
+
+    assert await line(ledger) == ("a", ["b"])
+    assert await ledger.claim("b", 1, message_id="m", worker="w") is None
+    summary = await ledger.summary("b")
+    assert summary
+    assert summary.status == "parked"
+
+
+async def test_end_gives_the_floor_to_the_next_with_all_that_was_said(ledger: Ledger) -> None:
+    for run_id in "abc":
+        await start(ledger, run_id)
+
+    first = await end(ledger, await claim(ledger, "a"), "hello")
+    second = await end(ledger, await claim(ledger, "b"), "how", "are")
+
+    assert [(pointer.run_id, pointer.step) for pointer in [*first, *second]] == [("b", 1), ("c", 1)]
+    assert history_of(await claim(ledger, "c")) == ["hello", "how", "are"]
+    assert await line(ledger) == ("c", [])
+
+
+async def test_run_is_started_once_and_waits_once(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await start(ledger, "b")
+
+    assert await start(ledger, "b") is None
+    again = await start(ledger, "a")
+
+    assert again == Pointer("a", 1, "agents.triage")
+    assert await line(ledger) == ("a", ["b"])
+
+
+async def test_end_repeated_after_a_lost_connection_adds_its_exchange_once(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await start(ledger, "b")
+    claimed = await claim(ledger, "a")
+
+    first = await end(ledger, claimed, "hello")
+    second = await end(ledger, claimed, "hello")
+
+    assert first == second == [Pointer("b", 1, "agents.triage")]
+    assert await ledger.exchanges("chat") == [said("hello")]
+    assert await line(ledger) == ("b", [])
+
+
+async def test_busy_session_refuses_a_run_that_does_not_want_to_wait(ledger: Ledger) -> None:
+    await start(ledger, "a")
+
+    with pytest.raises(SessionBusy, match="Session `chat` is busy with run `a`") as raised:
+        await start(ledger, "b", if_busy="reject")
+
+    assert raised.value.run_id == "a"
+    assert await ledger.summary("b") is None
+    assert await line(ledger) == ("a", [])
+
+
+async def test_idle_session_refuses_nobody(ledger: Ledger) -> None:
+    await converse(ledger, "hello")
+
+    assert await start(ledger, "b", if_busy="reject") is not None
+
+
+async def test_session_is_free_before_the_answer_is_delivered(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await end(ledger, await claim(ledger, "a"), "hello")
+
+    assert await start(ledger, "b", if_busy="reject") is not None
+
+
+async def test_interrupting_run_is_the_next(ledger: Ledger) -> None:
+    for run_id in "ab":
+        await start(ledger, run_id)
+
+    await start(ledger, "c", if_busy="interrupt")
+
+    assert await line(ledger) == ("a", ["c", "b"])
+
+
+# ---- nobody is forgotten ------------------------------------------------------------------------
+
+
+async def test_cancelled_run_leaves_the_line(ledger: Ledger) -> None:
+    for run_id in "abc":
+        await start(ledger, run_id)
+    await claim(ledger, "a")
+
+    [pointer] = await ledger.cancel("b")
+    assert await end(ledger, await claim(ledger, "b", pointer.step), "never said") == []
+
+    assert await line(ledger) == ("a", ["c"])
+    assert await ledger.exchanges("chat") == []
+
+
+async def test_run_that_was_cancelled_in_line_is_passed_over(ledger: Ledger) -> None:
+    for run_id in "abc":
+        await start(ledger, run_id)
+    await ledger.cancel("b")
+
+    pointers = await end(ledger, await claim(ledger, "a"), "hello")
+
+    assert [pointer.run_id for pointer in pointers] == ["c"]
+    assert await line(ledger) == ("c", [])
+
+
+async def test_poisoned_run_keeps_the_floor_until_it_is_delivered(hasty: Ledger) -> None:
+    await start(hasty, "a")
+    await start(hasty, "b")
+    for number in range(3):
+        poisoned = await claim(hasty, "a", message=f"m{number}")
+        if poisoned.outcome is None:
+            await until(lambda: hasty.reconcile(5))
+    assert poisoned.outcome is not None
+    assert await line(hasty) == ("a", ["b"])
+
+    first = await hasty.leave_session(poisoned, said("hello"))
+    second = await hasty.leave_session(poisoned, said("hello"))
+
+    assert [pointer.run_id for pointer in first] == [pointer.run_id for pointer in second] == ["b"]
+    assert await hasty.exchanges("chat") == [said("hello")]
+
+
+async def test_waiting_run_is_looked_after_when_the_floor_holder_is_lost(hasty: Ledger) -> None:
+    await start(hasty, "a")
+    await start(hasty, "b")
+    await lose(hasty, "a")
+
+    pointers = await until(lambda: hasty.reconcile(5))
+
+    assert "b" in [pointer.run_id for pointer in pointers]
+    assert await line(hasty) == ("b", [])
+
+
+async def test_next_submit_moves_a_line_whose_holder_is_lost(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await start(ledger, "b")
+    await lose(ledger, "a")
+
+    pointer = await start(ledger, "c")
+
+    assert pointer is not None
+    assert pointer.run_id == "b"
+    assert await line(ledger) == ("b", ["c"])
+
+
+async def test_waiting_run_stays_in_line_when_its_deadline_passes(hasty: Ledger) -> None:
+    await start(hasty, "a")
+    claimed = await claim(hasty, "a")
+    await start(hasty, "b")
+
+    for _ in range(12):
+        await asyncio.sleep(0.1)
+        await hasty.renew([("a", claimed.fence)])
+        assert await hasty.reconcile(5) == []
+
+    assert await line(hasty) == ("a", ["b"])
+
+
+async def test_run_whose_time_is_over_is_woken_in_line(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    entry = RunInput(agent="triage", items=[], options=RunOptions(deadline_at=time.time() + 0.2))
+    await ledger.start(NewRun("b", "agents.triage", "d", entry, joining=Joining("chat")))
+
+    [pointer] = await until(lambda: ledger.reconcile(5))
+
+    assert (pointer.run_id, pointer.step) == ("b", 2)
+    assert await end(ledger, await claim(ledger, "b", 2), "never said") == [Pointer("a", 1, "agents.triage")]
+    assert await line(ledger) == ("a", [])
+
+
+async def lose(ledger: Ledger, run_id: str) -> None:
+    """The server loses a run's data."""
+    if hasattr(ledger, "_runs"):
+        del ledger._runs._runs[run_id]
+        return
+    await ledger._connection.command("DEL", ledger._keys.run(run_id), ledger._keys.log(run_id))  # type: ignore[attr-defined]
+
+
+# ---- what a run is given ------------------------------------------------------------------------
+
+
+async def test_next_run_goes_to_the_agent_who_had_the_last_one(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await hand_over(ledger, await claim(ledger, "a"))
+    await end(ledger, await claim(ledger, "a", 2), "pay me")
+
+    pointer = await start(ledger, "b")
+
+    assert pointer == Pointer("b", 1, "agents.billing", "slow")
+    [_, history, _] = (await claim(ledger, "b")).entries
+    assert isinstance(history, SessionHistory)
+    assert history.agent == "billing"
+
+
+async def test_run_may_start_at_its_own_agent(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await hand_over(ledger, await claim(ledger, "a"))
+    await end(ledger, await claim(ledger, "a", 2), "pay me")
+
+    pointer = await start(ledger, "b", keeps_agent=False)
+
+    assert pointer == Pointer("b", 1, "agents.triage")
+
+
+async def test_run_is_given_the_latest_exchanges(ledger: Ledger) -> None:
+    await converse(ledger, "one", "two", "three")
+
+    await start(ledger, "b", keep_last=2)
+
+    assert history_of(await claim(ledger, "b")) == ["two", "three"]
+    assert await ledger.exchanges("chat", 1) == [said("three")]
+
+
+async def test_empty_exchange_is_none(ledger: Ledger) -> None:
+    await start(ledger, "a")
+    await end(ledger, await claim(ledger, "a"))
+
+    assert await ledger.exchanges("chat") == []
+
+
+async def test_history_keeps_every_item_as_it_was(ledger: Ledger) -> None:
+    items: list[Item] = [
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ü \"'", "list": []}]},
+        {"type": "function_call", "name": "t", "call_id": "c", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [], "empty": {}},
+    ]
+    await start(ledger, "a")
+    claimed = await claim(ledger, "a")
+    await ledger.end(claimed, claimed.size, [], ANSWER, exchange=items)
+
+    await start(ledger, "b")
+
+    [_, history, _] = (await claim(ledger, "b")).entries
+    assert isinstance(history, SessionHistory)
+    assert history.items == items
+
+
+# ---- summing up ---------------------------------------------------------------------------------
+
+
+async def sum_up(ledger: Ledger, *, keep: int, **how: Any) -> Claim:
+    await start(ledger, "sum", compacts=True, keep_last=keep, keeps_agent=False, **how)
+    return await claim(ledger, "sum")
+
+
+async def test_summary_takes_the_place_of_what_it_sums_up(ledger: Ledger) -> None:
+    await converse(ledger, "one", "two", "three")
+
+    claimed = await sum_up(ledger, keep=1)
+    await end(ledger, claimed, "counting")
+
+    assert history_of(claimed) == ["one", "two"]
+    assert await ledger.exchanges("chat") == [said("counting"), said("three")]
+
+
+async def test_summary_that_failed_changes_nothing(ledger: Ledger) -> None:
+    await converse(ledger, "one", "two")
+
+    await end(ledger, await sum_up(ledger, keep=0))
+
+    assert await ledger.exchanges("chat") == [said("one"), said("two")]
+
+
+@pytest.mark.parametrize("edit", ["clear", "pop", "add"])
+async def test_summary_of_what_has_changed_meanwhile_is_dropped(ledger: Ledger, edit: str) -> None:
+    await converse(ledger, "one", "two")
+    claimed = await sum_up(ledger, keep=0)
+    match edit:
+        case "clear":
+            await ledger.clear_session("chat")
+        case "pop":
+            await ledger.pop_exchange("chat")
+        case _:
+            await ledger.add_exchange("chat", said("new"))
+    left = await ledger.exchanges("chat")
+
+    await end(ledger, claimed, "secret")
+
+    assert await ledger.exchanges("chat") == left
+
+
+async def test_summariser_does_not_get_the_conversation(ledger: Ledger) -> None:
+    await converse(ledger, "one")
+    await ledger.start(
+        NewRun(
+            "sum", "agents.summariser", "d", new_run().entry, joining=Joining("chat", keeps_agent=False, compacts=True)
+        )
+    )
+    await end(ledger, await claim(ledger, "sum"), "summary")
+
+    pointer = await start(ledger, "b")
+
+    assert pointer is not None
+    assert pointer.task == "agents.triage"
+
+
+# ---- by hand ------------------------------------------------------------------------------------
+
+
+async def test_exchanges_are_added_and_taken_off_by_hand(ledger: Ledger) -> None:
+    await ledger.add_exchange("chat", said("one"))
+    await ledger.add_exchange("chat", said("two", "three"))
+
+    assert await ledger.pop_exchange("chat") == said("two", "three")
+    assert await ledger.exchanges("chat") == [said("one")]
+
+
+async def test_nothing_is_taken_off_an_empty_session(ledger: Ledger) -> None:
+    assert await ledger.pop_exchange("chat") is None
+
+
+async def test_cleared_session_has_no_history_and_no_agent(ledger: Ledger) -> None:
+    await converse(ledger, "one")
+
+    await ledger.clear_session("chat")
+
+    record = await ledger.session("chat")
+    assert record
+    assert (record.exchanges, record.agent, record.runs) == (0, None, ["run-one"])
+
+
+async def test_unknown_session_is_none(ledger: Ledger) -> None:
+    assert await ledger.session("chat") is None
+    assert await ledger.exchanges("chat") == []
+
+
+async def test_idle_session_expires_and_a_busy_one_does_not(hasty: Ledger) -> None:
+    await start(hasty, "a")
+    claimed = await claim(hasty, "a")
+    await asyncio.sleep(0.7)
+    assert await hasty.session("chat") is not None
+
+    await end(hasty, claimed, "hello")
+    await asyncio.sleep(0.7)
+
+    assert await hasty.session("chat") is None
+    assert await hasty.exchanges("chat") == []
