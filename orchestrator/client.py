@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Unpack
 
 from orchestrator.answers import typed_output
@@ -80,6 +80,13 @@ class Client:
         Raises `InvalidInput` for an id that cannot be one.
         """
         return Session(session_id, self, keep_last=keep_last, compact=compact)
+
+    def cancel(self, run_ids: Sequence[str], reason: str | None = None) -> None:
+        """Cancel several runs, all at once: see `Run.cancel`."""
+        background.run(self._cancel(run_ids, reason))
+
+    async def _cancel(self, run_ids: Sequence[str], reason: str | None) -> None:
+        await asyncio.gather(*(Run(run_id, self).acancel(reason) for run_id in run_ids))
 
     def recent(self, limit: int = 20, *, tag: str | None = None) -> list[RunSummary]:
         """The latest submitted runs, newest first; with a tag, only those that have it."""

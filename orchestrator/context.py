@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from orchestrator.errors import RunCancelled
 from orchestrator.resources import get_resource
 from orchestrator.usage import Usage
 
@@ -40,6 +41,17 @@ class ToolContext(RunContext[C]):
     call_id: str = ""
     arguments: str = ""
     """The call's arguments, as the model wrote them."""
+
+    cancelled: bool = False
+    """Whether nobody waits for this call any more: the run was cancelled, is out of time, or goes on elsewhere.
+
+    Async tools are cancelled then; a tool that runs in a thread has to look here now and then.
+    """
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `RunCancelled` if nobody waits for this call any more."""
+        if self.cancelled:
+            raise RunCancelled(f"Nobody waits for this call of `{self.tool_name}` any more.", run_id=self.run_id)
 
     @property
     def tool_call_id(self) -> str:

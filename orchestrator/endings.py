@@ -10,7 +10,7 @@ from orchestrator.agent import Agent
 from orchestrator.context import RunContext
 from orchestrator.entries import ContextPatch, Outcome
 from orchestrator.error_handlers import RunErrorHandlerInput, ask_handler, find_handler
-from orchestrator.errors import ModelBehaviorError, RunCancelled, UserError, describe_error
+from orchestrator.errors import ModelBehaviorError, UserError, describe_error
 from orchestrator.output_schema import output_schema_of
 from orchestrator.result import RunResult
 from orchestrator.state import RunState
@@ -39,12 +39,6 @@ def failure_outcome(state: RunState, error: Exception, patch: ContextPatch | Non
         usage=state.usage,
         context=state.context_changes(patch),
     )
-
-
-def cancelled_outcome(state: RunState) -> Outcome:
-    """The end of a run that somebody cancelled."""
-    error = describe_error(RunCancelled("The run was cancelled."))
-    return Outcome(kind="cancelled", error=error, agent=state.agent, usage=state.usage)
 
 
 async def handled_outcome(

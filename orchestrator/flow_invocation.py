@@ -13,7 +13,7 @@ from orchestrator.budget_keeper import BudgetKeeper
 from orchestrator.combinators.base import At, Done, Ended, Failed, Member, Node, Pending, find_node
 from orchestrator.combinators.step import Step
 from orchestrator.combinators.values import as_text, call_with, load_if_it_fits, to_json
-from orchestrator.endings import cancelled_outcome, failure_outcome
+from orchestrator.endings import failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ChildEnded, Entry, FlowScope, Outcome, Output, Parked, RunInput
 from orchestrator.errors import LedgerError, describe_error, restore_error
@@ -68,7 +68,7 @@ class FlowInvocation:
 
     async def _step(self) -> Performed | None:
         if self._interrupt.cancelled:
-            return await self._end(cancelled_outcome(self._state))
+            return await self._end_cancelled()
         if late := missed_deadline(self._claim):
             return await self._end(failure_outcome(self._state, late))
         match self._root.advance(replace(self._at, book=self._book)):
@@ -161,6 +161,11 @@ class FlowInvocation:
         """Let a task of the flow's own do this step."""
         pointers = await self._recorder.release()
         return Performed("released", "goes on in a task of its own", self._claim, pointers=pointers)
+
+    async def _end_cancelled(self) -> Performed:
+        if self._in_passing:
+            return await self._leave()
+        return ended(self._claim, *await self._recorder.end_cancelled())
 
     async def _end(self, outcome: Outcome) -> Performed:
         if self._in_passing:

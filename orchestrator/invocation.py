@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import assert_never
 
 from orchestrator.active_run import ActiveRun
-from orchestrator.endings import cancelled_outcome, failure_outcome, handled_outcome
+from orchestrator.endings import failure_outcome, handled_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import Outcome
 from orchestrator.errors import LedgerError
-from orchestrator.holding import given_back, hold, missed_deadline
+from orchestrator.holding import ended, given_back, hold, missed_deadline
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.moves.ask_others import ask_others
 from orchestrator.moves.call_model import call_model
@@ -48,7 +48,7 @@ class Invocation:
         run = self._run
         while True:
             if run.interrupt.cancelled:
-                return await run.end(cancelled_outcome(run.state))
+                return ended(run.claim, *await run.recorder.end_cancelled())
             if late := missed_deadline(run.claim):
                 return await run.end(failure_outcome(run.state, late, run.binding.take_patch()))
             if run.engine.shutdown.is_stopping:

@@ -8,7 +8,7 @@ from orchestrator.budget_keeper import NOT_RUN, BudgetKeeper
 from orchestrator.call_gate import pass_gate
 from orchestrator.context import ToolContext
 from orchestrator.context_binding import ContextBinding
-from orchestrator.endings import cancelled_outcome, failure_outcome
+from orchestrator.endings import failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ContextPatch, Outcome, Output, Parked, Reply, RunInput, Started, ToolCall
 from orchestrator.errors import MessageError
@@ -61,7 +61,9 @@ class QueuedTool:
         outcome = outcome or self._out_of_time()
         if outcome is None and not self._interrupt.cancelled:
             return given_back(self._claim, await self._recorder.release())
-        return ended(self._claim, *await self._recorder.end(outcome or cancelled_outcome(self._state)))
+        if outcome is None:
+            return ended(self._claim, *await self._recorder.end_cancelled())
+        return ended(self._claim, *await self._recorder.end(outcome))
 
     def _out_of_time(self) -> Outcome | None:
         late = missed_deadline(self._claim)

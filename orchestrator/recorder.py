@@ -12,6 +12,7 @@ from orchestrator.entries import Entry, HandedOff, Outcome, Parked
 from orchestrator.exchange import exchange_of
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
+from orchestrator.ledger.entry_rules import cancelled_outcome
 from orchestrator.state import RunState
 
 
@@ -93,6 +94,12 @@ class Recorder:
             if self._state.session is not None:
                 exchange = exchange_of([*self._claim.entries, *self._noted, outcome])
             return await self._ledger.end(self._claim, self._size, self._unwritten, outcome, exchange=exchange)
+
+    async def end_cancelled(self) -> tuple[Outcome, list[Pointer]]:
+        """`end` for a run that was cancelled, with the reason that the ledger knows."""
+        summary = await self._ledger.summary(self._claim.run_id)
+        reason = summary.cancel_reason if summary else None
+        return await self.end(cancelled_outcome(reason, agent=self._state.agent, usage=self._state.usage))
 
     async def _append(self, durable: bool) -> bool:
         async with self._writing:

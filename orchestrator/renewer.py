@@ -9,19 +9,27 @@ from contextlib import contextmanager
 
 from orchestrator.errors import LedgerError
 from orchestrator.ledger.base import Claim, Ledger, Renewal
+from orchestrator.ledger.live import Position
 
 logger = logging.getLogger(__name__)
+
+LISTEN_SECONDS = 2.0
+RETRY_SECONDS = 0.5
 
 OnNews = Callable[[Renewal], None]
 
 
 class Renewer:
-    """Renews all held runs in one call, six times a lease. One instance serves one event loop."""
+    """Renews all held runs in one call, six times a lease. One instance serves one event loop.
+
+    Cancels come through the ledger's `follow_cancels`, at once; one that is missed there comes with a renewal.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._held: dict[tuple[str, int], OnNews] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heard: Position | None = None
 
     @property
     def held(self) -> int:
@@ -33,24 +41,49 @@ class Renewer:
         """Renew the claim inside the block; `on_news` hears of `cancel` and `fenced`."""
         key = (claim.run_id, claim.fence)
         self._held[key] = on_news
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._renew_forever())
+        self._keep_going()
         try:
             yield
         finally:
             self._held.pop(key, None)
 
+    def _keep_going(self) -> None:
+        works = (self._renew_forever, self._listen_forever)
+        if not self._tasks:
+            self._tasks = [asyncio.ensure_future(work()) for work in works]
+            return
+        for index, work in enumerate(works):
+            if self._tasks[index].done():
+                self._tasks[index] = asyncio.ensure_future(work())
+
     async def _renew_forever(self) -> None:
         while self._held:
             await asyncio.sleep(self._ledger.settings.lease_seconds / 6)
-            held = list(self._held)
-            if not held:
-                return
+            await self._renew()
+
+    async def _renew(self) -> None:
+        held = list(self._held)
+        if not held:
+            return
+        try:
+            answers = await self._ledger.renew(held)
+        except LedgerError as error:
+            logger.warning("Renewing %d leases failed, trying again: %s", len(held), error)
+            return
+        for key, answer in zip(held, answers, strict=True):
+            if answer != "held" and key in self._held:
+                self._held[key](answer)
+
+    async def _listen_forever(self) -> None:
+        while self._held:
+            is_first = self._heard is None
             try:
-                answers = await self._ledger.renew(held)
-            except LedgerError as error:
-                logger.warning("Renewing %d leases failed, trying again: %s", len(held), error)
+                self._heard, cancelled = await self._ledger.follow_cancels(self._heard, timeout_seconds=LISTEN_SECONDS)
+            except LedgerError:
+                await asyncio.sleep(RETRY_SECONDS)  # the renewals say that the ledger is away
                 continue
-            for key, answer in zip(held, answers, strict=True):
-                if answer != "held" and key in self._held:
-                    self._held[key](answer)
+            if is_first:
+                await self._renew()  # for what was cancelled since the claim, before anybody listened
+            for key, on_news in list(self._held.items()):
+                if key[0] in cancelled:
+                    on_news("cancel")

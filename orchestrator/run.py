@@ -58,13 +58,16 @@ class Run(RunQuestions):
     def __await__(self) -> Generator[Any, None, Any]:
         return self.aresult().__await__()
 
-    def cancel(self) -> None:
-        """Stop the run and all that it waits for. What has happened stays in the ledger."""
-        background.run(self.acancel())
+    def cancel(self, reason: str | None = None) -> None:
+        """Stop the run and all that it waits for. What has happened stays in the ledger.
 
-    async def acancel(self) -> None:
+        The reason is told to whoever waits for the result. After the run's end, nothing happens.
+        """
+        background.run(self.acancel(reason))
+
+    async def acancel(self, reason: str | None = None) -> None:
         """`cancel` for async code."""
-        pointers = await background.arun(self._client.ledger.cancel(self.id))
+        pointers = await background.arun(self._client.ledger.cancel(self.id, reason=reason))
         await asyncio.to_thread(self._client.publish, pointers)
 
     def to_input_list(self) -> list[Item]:

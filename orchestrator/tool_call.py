@@ -66,6 +66,7 @@ async def call_tool(tool: FunctionTool, context: ToolContext[Any], arguments: st
         return await fail_call(tool, context, error)
     except asyncio.CancelledError as error:
         if _count_cancels() > cancels:
+            context.cancelled = True  # a thread cannot be stopped, but told
             raise
         return await fail_call(tool, context, ToolCancelled(str(error) or "Tool execution cancelled."))
     except Exception as error:

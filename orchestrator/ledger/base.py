@@ -15,6 +15,8 @@ from orchestrator.ledger.inspection import Inspection
 from orchestrator.ledger.live import START, LiveLedger, Notice, Position
 from orchestrator.ledger.sessions import SessionLedger
 from orchestrator.ledger.values import (
+    CANCELS_KEPT,
+    RUNS_KEPT,
     AgentRecord,
     Claim,
     LedgerSettings,
@@ -27,6 +29,8 @@ from orchestrator.ledger.values import (
 from orchestrator.usage import Usage
 
 __all__ = [
+    "CANCELS_KEPT",
+    "RUNS_KEPT",
     "AgentRecord",
     "CancelledMeanwhile",
     "Claim",
@@ -168,8 +172,11 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
         """
 
     @abstractmethod
-    async def cancel(self, run_id: str) -> list[Pointer]:
-        """Flag the run, known or not, and all below its open waits; queue parked ones. Too late after an outcome."""
+    async def cancel(self, run_id: str, *, reason: str | None = None) -> list[Pointer]:
+        """Flag the run, known or not, and all below its open waits; queue parked ones. Too late after an outcome.
+
+        The first reason that is given stays. Holders are told through `follow_cancels`.
+        """
 
     @abstractmethod
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:

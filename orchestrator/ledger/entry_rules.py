@@ -119,10 +119,10 @@ def is_counted_call(caller: str, task: str) -> bool:
     return caller.startswith("agents.") and not task.startswith("tools.")
 
 
-def cancelled_outcome(run_id: str) -> Outcome:
-    """The end of a run that was cancelled before its commit."""
-    error = RunCancelled(f"Run `{run_id}` was cancelled.")
-    return Outcome(kind="cancelled", error=describe_error(error))
+def cancelled_outcome(reason: str | None = None, *, agent: str = "", usage: Usage | None = None) -> Outcome:
+    """The end of a run that was cancelled, with the reason that was given."""
+    error = RunCancelled(f"The run was cancelled: {reason}") if reason else RunCancelled("The run was cancelled.")
+    return Outcome(kind="cancelled", error=describe_error(error), agent=agent, usage=usage or Usage())
 
 
 def poisoned_outcome(run_id: str, max_tries: int) -> Outcome:

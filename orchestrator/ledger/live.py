@@ -48,6 +48,13 @@ class LiveLedger(ABC):
         """Whether the piece at a position is still there, and with it all that came after."""
 
     @abstractmethod
+    async def follow_cancels(self, after: Position | None, *, timeout_seconds: float) -> tuple[Position, list[str]]:
+        """Ids of running runs that were cancelled after a position, and the position to go on from.
+
+        Waits for the first, then gives up. Without a position: the present one, at once.
+        """
+
+    @abstractmethod
     async def follow(
         self,
         positions: Mapping[str, Position],

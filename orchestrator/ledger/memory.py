@@ -206,8 +206,8 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         memory_questions.decide(self._runs, run, decided, decision_id, self._clock())
         return [self._runs.wake(run)] if run.status == "parked" else []
 
-    async def cancel(self, run_id: str) -> list[Pointer]:
-        return self._runs.cancel(run_id)
+    async def cancel(self, run_id: str, *, reason: str | None = None) -> list[Pointer]:
+        return self._runs.cancel(run_id, reason)
 
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
         return [self._renew(run_id, fence) for run_id, fence in held]
@@ -244,7 +244,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         _check_size(run, at)
         if run.cancel:
             pointers = self._runs.end(run, writing)
-            raise CancelledMeanwhile(run.outcome or entry_rules.cancelled_outcome(run.run_id), pointers)
+            raise CancelledMeanwhile(run.outcome or entry_rules.cancelled_outcome(run.cancel_reason), pointers)
         self._runs.record(run, writing)
         return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from bisect import bisect_right
 from collections import deque
@@ -75,6 +76,20 @@ class MemoryLive(LiveLedger):
             except TimeoutError:
                 break
         return []
+
+    async def follow_cancels(self, after: Position | None, *, timeout_seconds: float) -> tuple[Position, list[str]]:
+        cancels = self._runs.cancels
+        if after is None:
+            return cancels[-1][0] if cancels else START, []
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            news = self._runs.news
+            found = [(position, run_id) for position, run_id in cancels if _order(position) > _order(after)]
+            remaining = deadline - time.monotonic()
+            if found or remaining <= 0:
+                return found[-1][0] if found else after, [run_id for _, run_id in found]
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), remaining)
 
     def is_watched(self, run_id: str) -> bool:
         """Whether somebody reads along."""

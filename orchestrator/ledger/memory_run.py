@@ -43,6 +43,7 @@ class MemoryRun:
     """The whole tree's: runs of a tree share it."""
     tree_started_at: float
     cancel: bool = False
+    cancel_reason: str | None = None
     status: Status = "queued"
     step: int = 1
     fence: int = 0
@@ -100,6 +101,7 @@ class MemoryRun:
             tries=self.tries,
             size=self.size,
             tags=self.options.tags,
+            cancel_reason=self.cancel_reason,
             metadata=self.options.metadata,
             questions=[asked.question for asked in self.questions.values() if not asked.verdict],
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from orchestrator.budget import Spent
 from orchestrator.entries import ChildEnded, Decided, EntryBase, Outcome, dump_entry, load_entry
 from orchestrator.ledger import entry_rules, refusals
-from orchestrator.ledger.base import Claim, LedgerSettings, NewRun, Pointer
+from orchestrator.ledger.base import CANCELS_KEPT, Claim, LedgerSettings, NewRun, Pointer
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Position
 from orchestrator.ledger.memory_run import MemoryRun
@@ -26,8 +27,10 @@ class MemoryRuns:
         self._settings = settings
         self._clock = clock
         self._runs: dict[str, MemoryRun] = {}
-        self._cancelled_in_advance: dict[str, float] = {}
+        self._cancelled_in_advance: dict[str, tuple[float, str | None]] = {}
         self._last_position = (0, 0)
+        self.cancels: deque[tuple[Position, str]] = deque(maxlen=CANCELS_KEPT)
+        """The latest cancels of running runs."""
         self.news = asyncio.Event()
         """Set, and replaced, whenever there is something new to read."""
 
@@ -93,6 +96,8 @@ class MemoryRuns:
         now = self._clock()
         options = entry_rules.options_of(new.entry)
         root = self.find(root_of(new.run_id))
+        cancelled_until, reason = self._cancelled_in_advance.pop(new.run_id, (0.0, None))
+        is_cancelled = cancelled_until > now
         run = MemoryRun(
             run_id=new.run_id,
             task=new.task,
@@ -109,16 +114,13 @@ class MemoryRuns:
             options=options,
             spending=root.spending if root else new_spending(options, now),
             tree_started_at=root.started_at if root else now,
-            cancel=self._cancelled_in_advance.pop(new.run_id, 0.0) > now,
+            cancel=is_cancelled,
+            cancel_reason=reason if is_cancelled else None,
         )
         self._runs[new.run_id] = run
         self.add_entry(run, new.entry)
         self.queue(run)
         return run
-
-    def cancel_in_advance(self, run_id: str) -> None:
-        """Remember the cancel of a run that does not exist yet."""
-        self._cancelled_in_advance[run_id] = self._clock() + self._settings.retention_seconds
 
     def add_entry(self, run: MemoryRun, entry: EntryBase) -> None:
         """Append to the log, through JSON as in Redis."""
@@ -158,23 +160,26 @@ class MemoryRuns:
         run.tries = 0
         return self.queue(run)
 
-    def cancel(self, run_id: str) -> list[Pointer]:
-        """Flag the run, known or not, and all below its waits; wake parked ones."""
+    def cancel(self, run_id: str, reason: str | None = None) -> list[Pointer]:
+        """Flag the run, known or not, and all below its waits; wake parked ones, and tell holders."""
         run = self.find(run_id)
         if run is None:
-            self.cancel_in_advance(run_id)
+            self._cancelled_in_advance[run_id] = self._clock() + self._settings.retention_seconds, reason
             return []
         if run.outcome:
             return []
+        run.cancel_reason = run.cancel_reason or reason
         if run.cancel:
             return pointers_to(run)  # cancelled before
         run.cancel = True
+        if run.status == "running":
+            self.cancels.append((self.next_position(), run_id))
         pointers = [self.wake(run)] if run.status == "parked" else []
-        return pointers + self.cancel_children(run)
+        return pointers + self.cancel_children(run, reason)
 
-    def cancel_children(self, run: MemoryRun) -> list[Pointer]:
+    def cancel_children(self, run: MemoryRun, reason: str | None = None) -> list[Pointer]:
         """Flag all below the run's waits."""
-        return [pointer for child in run.waits.values() for pointer in self.cancel(child)]
+        return [pointer for child in run.waits.values() for pointer in self.cancel(child, reason)]
 
     def wait_for_new(self, run: MemoryRun, new: NewRun) -> list[Pointer]:
         """Open a wait for a child, created if it does not exist."""
@@ -221,7 +226,7 @@ class MemoryRuns:
         happened = [entry for entry in writing.entries if not (run.cancel and entry_rules.is_move(entry))]
         self.record(run, replace(writing, entries=happened))
         self.set_deadline(run, self._settings.lease_seconds)
-        return self.set_outcome(run, outcome or with_usage(run, entry_rules.cancelled_outcome(run.run_id)))
+        return self.set_outcome(run, outcome or with_usage(run, entry_rules.cancelled_outcome(run.cancel_reason)))
 
     def set_outcome(self, run: MemoryRun, outcome: Outcome) -> list[Pointer]:
         """Settle what is open, and let the parent know in the same move."""

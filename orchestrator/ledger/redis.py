@@ -167,8 +167,9 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         arguments = codec.decide_arguments(run_id, decided, decision_id)
         return codec.read_pointers(await self._scripts.call("decide", arguments, [dump_entry(decided)], run_id=run_id))
 
-    async def cancel(self, run_id: str) -> list[Pointer]:
-        return codec.read_pointers(await self._scripts.call("cancel", {"run_id": run_id}, run_id=run_id))
+    async def cancel(self, run_id: str, *, reason: str | None = None) -> list[Pointer]:
+        arguments = {"run_id": run_id} | ({"reason": reason} if reason else {})
+        return codec.read_pointers(await self._scripts.call("cancel", arguments, run_id=run_id))
 
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
         if not held:

@@ -109,7 +109,7 @@ def write_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
 def commit_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
     """The arguments of a commit, with templates of the entries that a cancelled run gets instead."""
     return write_arguments(claim, at, writing) | {
-        "cancelled": dump_entry(entry_rules.cancelled_outcome(claim.run_id)),
+        "cancelled": dump_entry(entry_rules.cancelled_outcome()),
         "unknown_output": UNKNOWN_OUTPUT,
     }
 
@@ -230,6 +230,7 @@ def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
         tries=int(fields["tries"]),
         size=int(fields["size"]),
         tags=tuple(json.loads(fields.get("tags", "[]"))),
+        cancel_reason=fields.get("cancel_reason"),
         metadata=json.loads(fields.get("metadata", "{}")),
         questions=read_questions(fields.get("questions", "{}")),
     )

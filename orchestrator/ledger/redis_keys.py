@@ -28,6 +28,9 @@ class RedisKeys:
         self.loaded = f"{namespace}:loaded"
         """Sorted set: which worker has loaded which task, by the time when it last said so."""
 
+        self.cancels = f"{namespace}:cancels"
+        """Stream of the latest cancels of running runs: one field, `r`, with the run's id."""
+
     def run(self, run_id: str) -> str:
         """The hash with the run's state."""
         return self.run_template % (root_of(run_id), run_id)

@@ -8,7 +8,7 @@ from itertools import chain
 
 from orchestrator.delta import Delta
 from orchestrator.entries import Entry, Outcome, Reply, load_entry
-from orchestrator.ledger.live import DELTA_SECONDS, DELTAS_KEPT, LiveLedger, Position
+from orchestrator.ledger.live import DELTA_SECONDS, DELTAS_KEPT, START, LiveLedger, Position
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 
@@ -30,6 +30,14 @@ class RedisLive(LiveLedger):
 
     async def has_delta(self, run_id: str, position: Position) -> bool:
         return bool(await self._connection.command("XRANGE", self._keys.deltas(run_id), position, position))
+
+    async def follow_cancels(self, after: Position | None, *, timeout_seconds: float) -> tuple[Position, list[str]]:
+        if after is None:
+            newest = await self._connection.command("XREVRANGE", self._keys.cancels, "+", "-", "COUNT", 1)
+            return (newest[0][0] if newest else START), []
+        found = await self._connection.wait_for_entries([self._keys.cancels], [after], seconds=timeout_seconds)
+        items = [item for _, items in found or [] for item in items]
+        return (items[-1][0] if items else after), [fields["r"] for _, fields in items]
 
     async def follow(
         self,

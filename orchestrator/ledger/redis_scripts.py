@@ -14,13 +14,11 @@ from redis.exceptions import ResponseError
 from orchestrator.entries import VERSION
 from orchestrator.errors import LedgerError
 from orchestrator.ledger import refusals
-from orchestrator.ledger.base import LedgerSettings
+from orchestrator.ledger.base import CANCELS_KEPT, RUNS_KEPT, LedgerSettings
 from orchestrator.ledger.entry_rules import EXPIRED
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.sessions import RUNS_KEPT as RUNS_KEPT_BY_SESSION
-
-RUNS_KEPT = 10_000
 
 _RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "leave", "renew", "reconcile", "release"})
 """Scripts that let runs end, so that their memory comes back. The others must not begin on a full server."""
@@ -84,6 +82,8 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
         "session_runs_kept": RUNS_KEPT_BY_SESSION,
         "session_retention": milliseconds(settings.session_retention_seconds),
         "due": keys.due,
+        "cancels": keys.cancels,
+        "cancels_kept": CANCELS_KEPT,
         "runs": keys.runs,
         "runs_kept": RUNS_KEPT,
         "grace": milliseconds(settings.grace_seconds),

@@ -15,6 +15,11 @@ from orchestrator.usage import Usage
 
 Status = Literal["queued", "running", "parked", "done"]
 
+RUNS_KEPT = 10_000
+"""How many submitted runs a ledger lists, the latest ones."""
+CANCELS_KEPT = 10_000
+"""Cancels of running runs. A worker that is further behind hears of them with the renewal of its leases."""
+
 
 @dataclass(frozen=True)
 class LedgerSettings:
@@ -114,6 +119,7 @@ class RunSummary:
     size: int
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    cancel_reason: str | None = None
 
     questions: list[Question] = field(default_factory=list)
     """What people are asked and have not decided."""

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery import group
 
 from orchestrator import Run
 from orchestrator.errors import (
+    DeadlineExceeded,
     InvalidInput,
     ResultTimeout,
     RunCancelled,
@@ -257,6 +259,48 @@ def test_running_run_is_cancelled_in_the_middle_of_its_work(shop: Shop, key: str
         run.result(5)
     with pytest.raises(RunCancelled):
         shop.app.AsyncResult(run.id).get(timeout=SECONDS)
+
+
+def test_reason_of_a_cancel_reaches_who_waits_for_the_result(shop: Shop, key: str) -> None:
+    run = shop.waiter.submit(key)
+    wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
+
+    run.cancel("the customer has left")
+
+    with pytest.raises(RunCancelled, match="The run was cancelled: the customer has left"):
+        run.result(SECONDS)
+
+
+def test_members_of_a_group_are_cancelled_before_and_while_they_work(shop: Shop, key: str) -> None:
+    works, waits = shop.waiter.s(key).set(task_id=f"{key}-a"), shop.careful.s(key).set(task_id=f"{key}-b", queue=key)
+    members = group(works, waits).apply_async()
+    wait_until(lambda: shop.effects(f"waiting:{key}"), "the first member works")
+
+    for member in members.results:
+        shop.app.orchestrator.run(member.id).cancel()
+    serve_queue(shop, key)
+
+    for member in members.results:
+        with pytest.raises(RunCancelled):
+            member.get(timeout=SECONDS)
+    assert shop.effects(f"charged:{key}") == []
+
+
+def test_run_ends_at_its_deadline_at_work_parked_and_in_a_queue(shop: Shop, key: str) -> None:
+    at_work = shop.waiter.submit(f"{key}-1", deadline=1.0)
+    parked = shop.asker.submit(f"{key}-2", deadline=1.0)
+    queued = shop.careful.submit(key, queue=key, deadline=0.5)
+    wait_until(lambda: shop.effects(f"waiting:{key}-2"), "the called agent works")
+    [child] = parked.summary().waits.values()
+
+    for run in (at_work, parked, shop.app.orchestrator.run(child)):
+        with pytest.raises(DeadlineExceeded):
+            run.result(SECONDS)
+
+    serve_queue(shop, key)
+    with pytest.raises(DeadlineExceeded):
+        queued.result(SECONDS)
+    assert shop.effects(f"charged:{key}") == []
 
 
 def test_parked_run_is_cancelled_with_all_that_it_waits_for(shop: Shop, key: str) -> None:

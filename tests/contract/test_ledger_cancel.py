@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from orchestrator.entries import HandedOff, Outcome, Parked
@@ -151,3 +153,65 @@ async def test_a_fenced_holder_cannot_commit_in_any_way(ledger: Ledger) -> None:
         await ledger.close(zombie)
     assert await ledger.renew([("run", zombie.fence), ("unknown", 1)]) == ["fenced", "fenced"]
     assert await log_types(ledger) == ["input", "invocation", "invocation"]
+
+
+# ---- reasons, and how holders hear ------------------------------------------------------------
+
+
+async def test_a_reason_is_kept_and_told_by_the_outcome(ledger: Ledger) -> None:
+    claimed = await start_and_claim(ledger)
+    await ledger.cancel("run", reason="too dear")
+    await ledger.cancel("run", reason="another")
+
+    with pytest.raises(CancelledMeanwhile) as raised:
+        await park(ledger, claimed, "c1")
+
+    summary = await ledger.summary("run")
+    assert summary
+    assert summary.cancel_reason == "too dear"
+    assert (raised.value.outcome.error or {})["message"] == "The run was cancelled: too dear"
+
+
+async def test_the_reason_of_a_cancel_in_advance_waits_for_the_run(ledger: Ledger) -> None:
+    await ledger.cancel("run", reason="too late")
+    await ledger.start(new_run())
+
+    summary = await ledger.summary("run")
+
+    assert summary
+    assert (summary.cancel, summary.cancel_reason) == (True, "too late")
+
+
+async def test_children_are_cancelled_for_the_same_reason(ledger: Ledger) -> None:
+    await park(ledger, await start_and_claim(ledger), "c1")
+    await ledger.cancel("run", reason="too dear")
+
+    summary = await ledger.summary(CHILD_1)
+
+    assert summary
+    assert summary.cancel_reason == "too dear"
+
+
+async def test_holders_hear_of_cancels_at_once(ledger: Ledger) -> None:
+    await park(ledger, await start_and_claim(ledger), "c1", "c2")
+    await claim(ledger, CHILD_1)
+    start, none_yet = await ledger.follow_cancels(None, timeout_seconds=5)
+    hearing = asyncio.ensure_future(ledger.follow_cancels(start, timeout_seconds=20))
+    await asyncio.sleep(0.05)
+
+    await ledger.cancel("run")
+
+    position, heard = await hearing
+    assert (none_yet, heard) == ([], [CHILD_1])  # the others are not at work
+    assert await ledger.follow_cancels(position, timeout_seconds=0.1) == (position, [])
+    assert await ledger.follow_cancels(None, timeout_seconds=5) == (position, [])
+
+
+async def test_a_position_from_before_a_cancel_finds_it_later(ledger: Ledger) -> None:
+    await start_and_claim(ledger)
+    start, _ = await ledger.follow_cancels(None, timeout_seconds=5)
+    await ledger.cancel("run")
+
+    _, heard = await ledger.follow_cancels(start, timeout_seconds=5)
+
+    assert heard == ["run"]

@@ -278,6 +278,25 @@ def test_limits_that_make_no_sense_are_refused(busy: Command, arguments: list[st
     assert problem in " ".join(result.output.split())
 
 
+def test_cancel_takes_several_runs_or_a_tag(busy: Command) -> None:
+    for name, tag in (("one", "night"), ("two", "night"), ("three", "day"), ("four", "day")):
+        busy("submit", "clerk", "a", "--run-id", name, "--tag", tag)
+
+    assert "Run three is being cancelled." in busy("cancel", "three", "four").stdout
+    result = busy("cancel", "--tag", "night", "--reason", "enough")
+
+    assert sorted(result.stdout.splitlines()) == ["Run one is being cancelled.", "Run two is being cancelled."]
+    assert "No runs with tag 'none'." in busy("cancel", "--tag", "none").stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["one", "--tag", "night"]])
+def test_cancel_needs_runs_or_a_tag(busy: Command, arguments: list[str]) -> None:
+    result = busy("cancel", *arguments)
+
+    assert result.exit_code == 2
+    assert "Name the runs to cancel, or a tag" in result.output
+
+
 def test_list_shows_runs_by_tag(busy: Command) -> None:
     busy("submit", "clerk", "a", "--run-id", "one", "--tag", "night", "--tag", "eu")
     busy("submit", "clerk", "b", "--run-id", "two")

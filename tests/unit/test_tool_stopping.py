@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from orchestrator.context import RunContext, ToolContext
-from orchestrator.errors import ToolTimeoutError
+from orchestrator.errors import RunCancelled, ToolTimeoutError
 from orchestrator.tool import FunctionTool, ToolCancelled, ToolResult, function_tool
 from tests.support.tool_calls import DEFAULT_TEXT, call, raising, too_slow
 
@@ -103,3 +104,36 @@ async def test_cancelling_the_call_cancels_the_tool(timeout: float | None) -> No
     with pytest.raises(asyncio.CancelledError):
         await task
     assert stopped.is_set()
+
+
+async def test_a_tool_in_a_thread_sees_that_it_is_cancelled() -> None:
+    began, seen = asyncio.Event(), asyncio.Queue[str]()
+    loop = asyncio.get_running_loop()
+
+    @function_tool
+    def look_round(context: ToolContext[Any]) -> None:
+        loop.call_soon_threadsafe(began.set)
+        deadline = time.monotonic() + 10
+        while not context.cancelled and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            context.raise_if_cancelled()
+        except RunCancelled as error:
+            loop.call_soon_threadsafe(seen.put_nowait, error.message)
+
+    task = asyncio.ensure_future(call(look_round))
+    await began.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.wait_for(seen.get(), 20) == "Nobody waits for this call of `look_round` any more."
+
+
+async def test_a_tool_that_nobody_cancelled_goes_on() -> None:
+    @function_tool
+    def look_round(context: ToolContext[Any]) -> str:
+        context.raise_if_cancelled()
+        return "fine"
+
+    assert (await call(look_round)).output == "fine"

@@ -69,13 +69,21 @@ local function has_expired(question)
   return question.expires_at and question.expires_at <= now
 end
 
--- Flags a run and all below its waits. Parked ones are woken, to end themselves.
-local function cancel_run(id)
+local function tell_holder(id)
+  redis.call('XADD', settings.cancels, 'MAXLEN', '~', settings.cancels_kept, '*', 'r', id)
+  redis.call('PEXPIRE', settings.cancels, settings.retention)
+end
+
+-- Flags a run and all below its waits. Parked ones are woken, to end themselves; holders are told.
+local function cancel_run(id, reason)
   local status, outcome, was_cancelled = unpack(redis.call('HMGET', run_key(id), 'status', 'outcome', 'cancel'))
   if outcome then
     return
   end
   set(id, 'cancel', 1)
+  if reason then
+    redis.call('HSETNX', run_key(id), 'cancel_reason', reason)
+  end
   if not status then
     redis.call('PEXPIRE', run_key(id), settings.retention)
   elseif was_cancelled then
@@ -84,9 +92,11 @@ local function cancel_run(id)
   else
     if status == 'parked' then
       wake(id)
+    elseif status == 'running' then
+      tell_holder(id)
     end
     for _, child in pairs(get_json(id, 'waits')) do
-      cancel_run(child)
+      cancel_run(child, reason)
     end
   end
 end
@@ -185,6 +195,15 @@ local function with_usage(outcome)
   return usage and fill(outcome, {usage = cjson.decode(usage)}) or outcome
 end
 
+local function with_reason(cancelled)
+  local reason = get(args.run_id, 'cancel_reason')
+  if not reason then
+    return cancelled
+  end
+  local kind = cjson.decode(cancelled).error.type
+  return fill(cancelled, {error = {type = kind, message = 'The run was cancelled: ' .. reason}})
+end
+
 local function check_holder(id, fence)
   if get(id, 'status') ~= 'running' or get(id, 'fence') ~= tostring(fence) then
     refuse('FENCED', id)
@@ -232,7 +251,7 @@ end
 -- The run has an outcome (none given: it is cancelled) and its parent knows. It stays running until it is delivered.
 local function end_run(outcome)
   record_entries(get(args.run_id, 'cancel'))
-  outcome = outcome or with_usage(args.cancelled)
+  outcome = outcome or with_usage(with_reason(args.cancelled))
   set_outcome(args.run_id, outcome)
   renew_lease(args.run_id)
   return outcome
