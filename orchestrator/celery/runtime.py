@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 
 from orchestrator.celery.canvas import CanvasMaker
 from orchestrator.celery.continuation import read_continuation
 from orchestrator.celery.delivery import message_id_of
 from orchestrator.celery.message import FirstMessage, StepMessage, read_message, write_arguments
 from orchestrator.celery.publish import CeleryPublisher
+from orchestrator.celery.schedules import TICK, describe_tick
 from orchestrator.celery.task import InvocationTask
 from orchestrator.celery.task_runner import CeleryTaskRunner
 from orchestrator.celery.tracer import wait_for
@@ -84,6 +86,15 @@ class Orchestrator:
         known = {name: value for name, value in options.items() if value is not None}
         written = write_arguments(target, kwargs)
         return self.app.signature(target.task_name, args=args, kwargs=written, immutable=immutable, options=known)
+
+    def schedule(self, name: str, when: crontab, target: Runnable, input: Any, **arguments: Any) -> None:
+        """Have Celery's beat start a run at each tick of a crontab: one, however many beats there are.
+
+        The run's id is `<name>.<tick in UTC>`, as in `report.20261127T0300`. `arguments`: those of `target.s()`.
+        Raises `UserError` for any other kind of schedule.
+        """
+        made = self.signature(target, (input,), arguments, immutable=True)
+        self.app.add_periodic_task(when, made, name=name, **{TICK: describe_tick(name, when)})
 
     def canvas(self, flow: Flow) -> Any:
         """The flow as native canvas."""

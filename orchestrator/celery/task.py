@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, states
 from celery.exceptions import Ignore, Reject
 
 from orchestrator.celery.outcome_backend import OutcomeBackend
+from orchestrator.celery.schedules import run_id_of_tick
 from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
@@ -41,6 +43,20 @@ class InvocationTask(Task):  # type: ignore[misc]
     def backend(self) -> Any:
         """The app's, so that an outage while an outcome is delivered does not count as the run's failure."""
         return OutcomeBackend(self.app.backend)
+
+    def apply_async(
+        self,
+        args: Any = None,
+        kwargs: Any = None,
+        task_id: str | None = None,
+        *positional: Any,
+        tick: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """As Celery's. `tick` comes from a schedule: whoever sends the message of one tick, it is one run."""
+        if tick is not None:
+            task_id = run_id_of_tick(tick, self.app.now())
+        return super().apply_async(args, kwargs, task_id, *positional, **options)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """One invocation. What it returns or raises is the run's end, unless the run goes on elsewhere."""
