@@ -13,6 +13,7 @@ from orchestrator.cli.commands_demo import demo
 from orchestrator.cli.commands_doctor import doctor
 from orchestrator.cli.commands_graph import graph
 from orchestrator.cli.commands_health import health
+from orchestrator.cli.commands_limits import show_limits
 from orchestrator.cli.commands_look import cancel, list_runs, show
 from orchestrator.cli.commands_runs import run, submit, watch
 from orchestrator.cli.commands_session import show_session
@@ -71,6 +72,7 @@ for command in (up, submit, run, watch, show, cancel, approvals, approve, reject
     app.command(epilog=HELP)(command)
 app.command("list", epilog=HELP)(list_runs)
 app.command("session", epilog=HELP)(show_session)
+app.command("limits", epilog=HELP)(show_limits)
 app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(worker)
 
 

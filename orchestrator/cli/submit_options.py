@@ -21,6 +21,7 @@ QueueOption = Annotated[str | None, typer.Option("--queue", help="Another queue 
 SessionOption = Annotated[
     str | None, typer.Option("--session", metavar="SESSION", help="Go on with a conversation, or begin one.")
 ]
+TenantOption = Annotated[str | None, typer.Option("--tenant", help="On whose behalf, where tenants share limits.")]
 PriorityOption = Annotated[int | None, typer.Option("--priority", help="The messages' priority.")]
 BudgetOption = Annotated[
     list[str] | None,

@@ -14,7 +14,11 @@ from orchestrator.cli.apps import LoadedApp
 from orchestrator.client import Client
 from orchestrator.engine import Engine
 from orchestrator.ledger.base import AgentRecord, Pointer
+from orchestrator.ledger.limits import LimitStore
+from orchestrator.ledger.limits_memory import MemoryLimitStore
 from orchestrator.ledger.memory import MemoryLedger
+from orchestrator.limiter import Limiter
+from orchestrator.limits import Limit
 from orchestrator.loop import background
 from orchestrator.perform import perform
 from orchestrator.registry import Registry
@@ -27,13 +31,15 @@ from orchestrator.settings import Settings
 class InProcess:
     """What `Orchestrator` is on Celery. Messages are performed at once, unless it `is_busy`."""
 
-    def __init__(self, agents: Sequence[Agent[Any]], *, is_busy: bool = False) -> None:
-        self.settings = Settings()
+    def __init__(self, agents: Sequence[Agent[Any]], *, limits: Sequence[Limit] = (), is_busy: bool = False) -> None:
+        self.settings = Settings(limits=tuple(limits))
         self.registry = Registry()
         self.registry.add(agents)
         self.ledger = MemoryLedger()
         self.client = Client(lambda: self.ledger, self, self.registry, self.settings)
-        self._engine = Engine(self.ledger, self.registry, self.settings, Renewer(self.ledger))
+        self._limits = MemoryLimitStore()
+        limiter = Limiter(self._limits, limits, self.ledger.hasten) if limits else None
+        self._engine = Engine(self.ledger, self.registry, self.settings, Renewer(self.ledger), limiter=limiter)
         self._is_busy = is_busy
 
     def submit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
@@ -47,6 +53,10 @@ class InProcess:
     def session(self, session_id: str) -> Session:
         """A conversation's handle."""
         return self.client.session(session_id)
+
+    def limit_store(self) -> LimitStore:
+        """Where limits are kept."""
+        return self._limits
 
     def publish(self, pointer: Pointer) -> None:
         """Perform the step on the background loop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator.agent import Agent
 from orchestrator.cli import app
 from orchestrator.cli.commands_stack import main_names
 from orchestrator.errors import LedgerUnavailable
+from orchestrator.limits import Caps, Limit
 from orchestrator.models.base import Model
 from orchestrator.testing import ScriptedModel, function_call
 from orchestrator.tool import function_tool
@@ -306,3 +308,20 @@ def test_list_shows_runs_by_tag(busy: Command) -> None:
     assert [(row["run_id"], row["tags"]) for row in rows] == [("one", ["night", "eu"])]
     assert "Tags: night, eu" in busy("show", "one").stdout
     assert "No runs with tag 'day'." in busy("list", "--tag", "day").stdout
+
+
+def test_limits_shows_what_is_allowed_and_who_uses_it(use: Callable[[InProcess], Command]) -> None:
+    limit = Limit(model="scripted", requests_per_minute=600, per_tenant=Caps(concurrent=4), weights={"acme": 2})
+    command = use(InProcess([clerk(ScriptedModel(["hello"]))], limits=[limit]))
+    assert command("run", "clerk", "hi", "--tenant", "acme", "--timeout", "20").exit_code == 0
+
+    shown, data = command("limits"), command("limits", "--json")
+
+    assert "scripted: 600 requests a minute; each tenant 4 calls at once" in shown.stdout
+    assert re.search(r"acme +2 +1 ", shown.stdout)
+    [tenant] = json.loads(data.stdout)["tenants"]
+    assert (tenant["tenant"], tenant["requests"]) == ("acme", 1)
+
+
+def test_without_limits_limits_says_how_to_get_one(busy: Command) -> None:
+    assert "create_app(limits=…)" in busy("limits").stdout
