@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     session_retention_seconds: float = Field(default=2_592_000.0, gt=0)
     """How long a session is kept when nobody goes on with it: 30 days."""
     max_tries: int = Field(default=5, ge=1)
+    queued_per_tenant: int = Field(default=100, ge=1)
+    """Runs of one tenant that wait in one queue at a time. The others wait in the ledger, without a message."""
     accept_risks: bool = False
     """Let workers start with settings under which runs are lost or repeated."""
     health_file: Path | None = None

@@ -77,6 +77,7 @@ def new_run(
         note=describe_input(items),
         continuation=continuation or {},
         joining=joining,
+        tenant=options.tenant,
     )
 
 

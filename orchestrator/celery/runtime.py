@@ -204,4 +204,5 @@ def ledger_settings(settings: Settings) -> LedgerSettings:
         retention_seconds=settings.retention_seconds,
         session_retention_seconds=settings.session_retention_seconds,
         max_tries=settings.max_tries,
+        queued_per_lane=settings.queued_per_tenant,
     )

@@ -71,6 +71,7 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
 
         In the line of a session it has none. Raises `RunConflict` when a run with another digest has the id, and
         `SessionBusy` where the run does not want to wait.
+        `None`, too, while its lane is full: it is held back, and published when another run of the lane is claimed.
         """
 
     @abstractmethod

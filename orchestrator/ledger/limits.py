@@ -19,16 +19,16 @@ HEADROOM = 0.99
 without the server counting too many in its minute."""
 AHEAD_SECONDS = 0.5
 """How far ahead starts are given out: longer than the time between two looks, so that no moment is lost."""
-CALL_AHEAD_SECONDS = 3.0
+CALL_AHEAD_SECONDS = 5.0
 """For how much time ahead parked runs are called back: claiming one takes a second or two."""
-CALLED_SECONDS = 5.0
+CALLED_SECONDS = 8.0
 """After this a parked run is called again."""
 MAX_CALLS = 3
 MAX_CALLED = 100
 """Parked runs of one tenant that are called at one look, at most."""
 PRESENCE_SECONDS = 2.0
 """A waiting ticket that nobody has asked for this long is passed over."""
-PLACE_SECONDS = 120.0
+PLACE_SECONDS = 600.0
 """… and keeps its place for this long."""
 LEASE_SECONDS = 30.0
 """How long a granted ticket lasts unless it is renewed."""

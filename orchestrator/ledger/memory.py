@@ -49,11 +49,12 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
     ) -> Claim | None:
         if new and step == 1:
-            self._runs.start(new)
+            self._runs.create(new)
         run = self._runs.find(run_id)
         if run is None or not _may_take(run, step, message_id):
             return None
         run.status, run.holder = "running", message_id
+        self._runs.leave_lane(run)
         run.fence += 1
         run.tries += 1
         self._runs.set_deadline(run, self.settings.lease_seconds)
@@ -264,6 +265,8 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
             case "running":
                 return [self._runs.queue(run)]
             case _:
+                if self._runs.lanes.is_held_back(run.run_id):
+                    self._runs.lanes.admit(run.run_id)
                 run.grace_seconds = min(run.grace_seconds * 2, self.settings.max_grace_seconds)
                 self._runs.set_deadline(run, run.grace_seconds)
                 return [run.pointer()]

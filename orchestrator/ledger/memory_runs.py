@@ -15,6 +15,7 @@ from orchestrator.ledger import entry_rules, refusals
 from orchestrator.ledger.base import CANCELS_KEPT, Claim, LedgerSettings, NewRun, Pointer
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Position
+from orchestrator.ledger.memory_lanes import MemoryLanes
 from orchestrator.ledger.memory_run import MemoryRun
 from orchestrator.ledger.memory_spending import new_spending
 from orchestrator.run_ids import root_of
@@ -28,6 +29,7 @@ class MemoryRuns:
         self._clock = clock
         self._runs: dict[str, MemoryRun] = {}
         self._cancelled_in_advance: dict[str, tuple[float, str | None]] = {}
+        self.lanes = MemoryLanes(settings.queued_per_lane)
         self._last_position = (0, 0)
         self.cancels: deque[tuple[Position, str]] = deque(maxlen=CANCELS_KEPT)
         """The latest cancels of running runs."""
@@ -88,11 +90,24 @@ class MemoryRuns:
 
     def start(self, new: NewRun) -> Pointer | None:
         """Create the run unless it exists; its pointer while it is queued at step 1."""
-        run = self.find(new.run_id) or self.create(new)
-        return run.pointer() if run.status == "queued" and run.step == 1 else None
+        run = self.find(new.run_id)
+        if run is None:
+            run = self.create(new)
+            if new.lane and not self.lanes.enter(new.run_id, new.lane, new.priority):
+                self.set_deadline(run, self._settings.held_back_seconds)
+        is_published = run.status == "queued" and run.step == 1 and not self.lanes.is_held_back(run.run_id)
+        return run.pointer() if is_published else None
+
+    def leave_lane(self, run: MemoryRun) -> None:
+        """The run was claimed: its place in its lane is another's, whom the next reconcile publishes."""
+        for run_id in self.lanes.leave(run.run_id):
+            if held := self.find(run_id):
+                self.set_deadline(held, 0.0)
 
     def create(self, new: NewRun) -> MemoryRun:
-        """A new run, queued."""
+        """The run, created unless it exists."""
+        if found := self.find(new.run_id):
+            return found
         now = self._clock()
         options = entry_rules.options_of(new.entry)
         root = self.find(root_of(new.run_id))
@@ -175,6 +190,9 @@ class MemoryRuns:
         if run.status == "running":
             self.cancels.append((self.next_position(), run_id))
         pointers = [self.wake(run)] if run.status == "parked" else []
+        if self.lanes.is_held_back(run_id):
+            self.lanes.admit(run_id)
+            pointers = [self.queue(run)]
         return pointers + self.cancel_children(run, reason)
 
     def cancel_children(self, run: MemoryRun, reason: str | None = None) -> list[Pointer]:

@@ -50,6 +50,7 @@ def new_run_arguments(run: NewRun, *, caller: str = "") -> dict[str, Any]:
         "seconds": round(budget.seconds * 1000) if budget and budget.seconds else None,
         "deadline_at": round(options.deadline_at * 1000) if options.deadline_at else None,
         **(_joining_arguments(run.joining) if run.joining else {}),
+        "lane": run.lane,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

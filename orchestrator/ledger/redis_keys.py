@@ -25,6 +25,8 @@ class RedisKeys:
         """Sorted set: run id by the deadline at which any worker moves the run on."""
         self.runs = f"{namespace}:runs"
         """Sorted set: ids of the latest root runs by the time of submission."""
+        self.lanes = f"{namespace}:lane:"
+        """Prefix. `queued:<lane>`: its runs that have a message. `held:<lane>`: the others, by priority and age."""
         self.loaded = f"{namespace}:loaded"
         """Sorted set: which worker has loaded which task, by the time when it last said so."""
 

@@ -91,6 +91,9 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
         "lease": milliseconds(settings.lease_seconds),
         "retention": milliseconds(settings.retention_seconds),
         "max_tries": settings.max_tries,
+        "lanes": keys.lanes,
+        "queued_per_lane": settings.queued_per_lane,
+        "held_back": milliseconds(settings.held_back_seconds),
         "version": VERSION,
         "expired": EXPIRED,
     }

@@ -31,6 +31,10 @@ class LedgerSettings:
     retention_seconds: float = 86_400.0
     session_retention_seconds: float = 2_592_000.0
     max_tries: int = 5
+    queued_per_lane: int = 100
+    """Runs of one tenant and queue that have a message at the same time before a worker claims them."""
+    held_back_seconds: float = 3600.0
+    """How long the others are held back at most, should their lane stand still."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,14 @@ class NewRun:
     """The run that waits for this one, and its call id."""
     joining: Joining | None = None
     """The session that it goes on with, where it may have to wait in line."""
+    tenant: str = ""
+
+    @property
+    def lane(self) -> str | None:
+        """Where it queues up with the same tenant's other runs for the same workers. Children, and runs that stand in
+        the line of a session, do not."""
+        waits_elsewhere = self.parent is not None or self.joining is not None
+        return f"{self.tenant}/{self.queue or self.task}" if self.tenant and not waits_elsewhere else None
 
 
 @dataclass(frozen=True)

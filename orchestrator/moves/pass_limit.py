@@ -19,7 +19,7 @@ from orchestrator.model_retry import retry_delay
 from orchestrator.models.base import ModelReply
 from orchestrator.toolbox import Toolbox
 
-PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 6.0
 """A longer wait parks the run. More than `CALL_AHEAD_SECONDS`: a run that was called need not park again."""
 SPARE_SECONDS = 60.0
 """A parked run is called when its turn is near. If all who could call are gone, its timer wakes it this much later."""

@@ -20,14 +20,22 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import create_app
+from orchestrator.ledger.limits import LimitUse
+from orchestrator.ledger.limits_redis import RedisLimitStore
+from orchestrator.limits import Limit
+from orchestrator.loop import background
 from orchestrator.settings import Settings
 from tests.support.model_server import Json, ModelServer, Reply, message
-from tests.support.stack import Stack
+from tests.support.stack import Stack, wait_until
 
 APP = "tests.load.limit_app"
 MODEL = "test-model"
 CROWD = {"large": 3.0, "middle": 1.5, "small": 1.0}
 """Tenants, and how many of its fair share each wants."""
+
+
+ENOUGH = 8
+"""Runs of a tenant that wait, before it counts."""
 
 
 @dataclass(frozen=True)
@@ -83,31 +91,58 @@ def tenant_of(body: Json) -> str:
     return str(content).split()[0]
 
 
-def submit(stack: Stack, wanted: Mapping[str, int]) -> None:
-    """Submit so many runs of each tenant, the largest first."""
-    app = create_app("producer", settings=Settings(redis_url=stack.url))
-    orchestrator = app.orchestrator
-    jobs = [(tenant, number) for tenant, count in wanted.items() for number in range(count)]
+def submit(stack: Stack, wanted: Mapping[str, int], **settings: Any) -> None:
+    """Submit so many runs of each tenant."""
+    orchestrator = create_app("producer", settings=Settings(redis_url=stack.url, **settings)).orchestrator
+
+    def submit_one(job: tuple[str, int]) -> None:
+        tenant, number = job
+        run_id = f"{tenant}-{number}"
+        orchestrator.submit("asker", f"{tenant} {number}", run_id=run_id, queue="celery", tenant=tenant)
+
     with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(
-                lambda job: orchestrator.submit("asker", f"{job[0]} {job[1]}", queue="celery", tenant=job[0]), jobs
-            )
-        )
+        list(pool.map(submit_one, _interleaved(wanted)))
+
+
+def _interleaved(wanted: Mapping[str, int]) -> list[tuple[str, int]]:
+    """All tenants come at the same time, whatever they have."""
+    jobs = [(number / count, tenant, number) for tenant, count in wanted.items() for number in range(count)]
+    return [(tenant, number) for _, tenant, number in sorted(jobs)]
+
+
+def waiting(stack: Stack) -> dict[str, int]:
+    """How many runs of each tenant wait for the limit."""
+
+    async def read() -> LimitUse:
+        store = RedisLimitStore(stack.url)
+        try:
+            return await store.use(Limit(model=MODEL))
+        finally:
+            await store.close_connections()
+
+    return {use.tenant: use.waiting + use.parked for use in background.run(read()).tenants}
+
+
+def all_wait(stack: Stack) -> bool:
+    """Whether every tenant wants more than it gets."""
+    now = waiting(stack)
+    return all(now.get(tenant, 0) >= ENOUGH for tenant in CROWD)
 
 
 def measure(folder: Path, *, per_minute: int, seconds: float, workers: int = 2) -> Measured:
     """Load the limit for `seconds`, after a start that is not counted."""
-    fair = per_minute * (seconds + 20) / 60 / len(CROWD)
+    fair = per_minute * (seconds + 45) / 60 / len(CROWD)
+    wanted = {tenant: round(fair * factor) for tenant, factor in CROWD.items()}
     with ModelServer(handler=lambda body, path: Reply(items=[message("yes")], delay_seconds=0.2)) as server:
         limits = environment(server, {"requests_per_minute": per_minute})
         with Stack(folder, app=APP, environment=limits) as stack:
+            submit(stack, wanted)
             start_workers(stack, workers)
-            submit(stack, {tenant: round(fair * factor) for tenant, factor in CROWD.items()})
-            time.sleep(5)  # until runs of all tenants have come to the limit
+            wait_until(lambda: all_wait(stack), "all tenants wait for the limit", timeout_seconds=60)
             began, seen = time.monotonic(), len(server.requests)
             time.sleep(seconds)
             ended = time.monotonic()
+            assert min(waiting(stack).values()) > 0, f"a tenant ran out of runs: {waiting(stack)}"
     calls = [request for request in server.requests[seen:] if request.method == "POST" and request.time < ended]
     arrivals = [(call.time, tenant_of(call.body)) for call in calls]
     return Measured(per_minute, arrivals, ended - began)

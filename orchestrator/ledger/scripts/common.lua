@@ -69,6 +69,49 @@ local function has_expired(question)
   return question.expires_at and question.expires_at <= now
 end
 
+-- Of one tenant's runs for one queue only so many have a message: a worker takes messages in their order, and those
+-- of other tenants must not come after thousands. The others are held back, with a deadline far off.
+local function lane_key(kind, lane)
+  return settings.lanes .. kind .. ':' .. lane
+end
+
+local function enter_lane(id, lane)
+  set(id, 'lane', lane)
+  if redis.call('SCARD', lane_key('queued', lane)) < settings.queued_per_lane then
+    redis.call('SADD', lane_key('queued', lane), id)
+  else
+    local place = (get(id, 'priority') or 0) * 1e13 + now
+    redis.call('ZADD', lane_key('held', lane), place, id)
+    set_deadline(id, now + settings.held_back)
+  end
+end
+
+local function is_held_back(id)
+  local lane = get(id, 'lane')
+  return lane and redis.call('ZSCORE', lane_key('held', lane), id)
+end
+
+-- A run that was held back gets its message now.
+local function admit(id, lane)
+  redis.call('ZREM', lane_key('held', lane), id)
+  redis.call('SADD', lane_key('queued', lane), id)
+end
+
+-- The run was claimed: its place is another's, whom the next reconcile publishes.
+local function leave_lane(id)
+  local lane = get(id, 'lane')
+  if not lane then
+    return
+  end
+  redis.call('ZREM', lane_key('held', lane), id)
+  redis.call('SREM', lane_key('queued', lane), id)
+  local free = settings.queued_per_lane - redis.call('SCARD', lane_key('queued', lane))
+  for _, next_id in ipairs(free > 0 and redis.call('ZRANGE', lane_key('held', lane), 0, free - 1) or {}) do
+    admit(next_id, lane)
+    set_deadline(next_id, now)
+  end
+end
+
 local function tell_holder(id)
   redis.call('XADD', settings.cancels, 'MAXLEN', '~', settings.cancels_kept, '*', 'r', id)
   redis.call('PEXPIRE', settings.cancels, settings.retention)
@@ -94,6 +137,10 @@ local function cancel_run(id, reason)
       wake(id)
     elseif status == 'running' then
       tell_holder(id)
+    elseif is_held_back(id) then
+      admit(id, get(id, 'lane'))
+      queue_run(id)
+      point_to(id)
     end
     for _, child in pairs(get_json(id, 'waits')) do
       cancel_run(child, reason)
@@ -131,8 +178,11 @@ end
 local function start_run(new, entry)
   if not get(new.run_id, 'status') then
     create_run(new, entry)
+    if new.lane then
+      enter_lane(new.run_id, new.lane)
+    end
   end
-  if get(new.run_id, 'step') == '1' then
+  if get(new.run_id, 'step') == '1' and not is_held_back(new.run_id) then
     point_to_queued(new.run_id)
   end
 end

@@ -1,6 +1,9 @@
 -- Moves on runs whose deadline has passed: points to what has to be published again.
 
 local function publish_again(id)
+  if is_held_back(id) then
+    admit(id, get(id, 'lane'))
+  end
   local grace = math.min(get(id, 'grace') * 2, settings.max_grace)
   redis.call('HSET', run_key(id), 'grace', grace)
   set_deadline(id, now + grace)
