@@ -1,7 +1,7 @@
 """A support desk: triage hands over to a specialist; refunds asks two other agents before it pays.
 
 Models decide what to do; what they may do, code decides: the tools that move money appear only once both
-verdicts on that order are in.
+verdicts on that order are in, and a person approves what is over 100 EUR.
 
     orchestrator run triage "My charger A1001 arrived broken, I want my money back" \
         --context '{"email": "ada@example.com"}'
@@ -9,7 +9,7 @@ verdicts on that order are in.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -67,6 +67,7 @@ Food and drink cannot be paid back once delivered, unless defective.
 Orders in transit cannot be paid back yet: the customer may refuse delivery."""
 
 HIGH_REFUNDS_CENTS = 50_000
+APPROVAL_CENTS = 10_000
 
 
 @function_tool(output_format="json")
@@ -93,7 +94,13 @@ def may_pay_back(ctx: RunContext[Customer], agent: object) -> bool:
     return ctx.context.allowed_order is not None and ctx.context.allowed_order == ctx.context.low_risk_order
 
 
-@function_tool(output_format="json", is_enabled=may_pay_back)
+def is_large(ctx: RunContext[Customer], arguments: dict[str, Any], call_id: str) -> bool:
+    """A person approves large payments, and those of orders that are not known."""
+    order = ctx.resource(open_orders).find(str(arguments.get("order_id")))
+    return order is None or order.price_cents > APPROVAL_CENTS
+
+
+@function_tool(output_format="json", is_enabled=may_pay_back, needs_approval=is_large)
 def pay_back(ctx: ToolContext[Customer], order_id: str, reason: str) -> dict[str, object]:
     """Pay the order's price back to the customer.
 
@@ -192,7 +199,8 @@ refunds = Agent[Customer](
     instructions=(
         "You handle refunds. First look the order up. Then ask check_policy and check_risk, both in the same turn. If "
         "the policy allows it and the risk is low, you get two more tools: call pay_back and return_label, both in the "
-        "same turn. If the risk is high, a person will decide. Then answer the customer, and say which rule decided."
+        "same turn. If the risk is high, or a payment is not approved, a person will write back. Then answer the "
+        "customer, and say which rule decided."
     ),
     tools=[
         find_order,

@@ -45,7 +45,9 @@ def refunds(seen: Rehearsal) -> Say | Call | list[Say | Call]:
     if "pay_back" not in seen.outputs:
         payment = call("pay_back", order_id=order_id, reason="Refund allowed by policy.")
         return [payment, call("return_label", order_id=order_id)]
-    paid = _read(seen, "pay_back").get("paid_cents", 0)
+    paid = _read(seen, "pay_back").get("paid_cents")
+    if paid is None:  # a person said no
+        return _answer("needs_a_person", order_id, "A colleague will look at your request and write back today.")
     text = f"We are sorry about your {order['item']}. {paid / 100:.2f} EUR are on their way back to you. {_rule(seen)}"
     text += f" Please use return label {_read(seen, 'return_label').get('label')}."
     return _answer("refunded", order_id, text, paid)

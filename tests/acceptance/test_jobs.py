@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator import Orchestrator, Settings, create_app
 from orchestrator.loop import background
-from tests.support.stack import REPOSITORY, Stack
+from tests.support.stack import REPOSITORY, Stack, wait_until
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
@@ -91,6 +91,16 @@ def test_workers_say_from_which_queue_they_take_what_they_have(producer: Orchest
 
     assert records.pop("tools.return_label") == "cpu"
     assert set(records.values()) == {"agents"}
+
+
+def test_large_refund_waits_for_a_person(producer: Orchestrator) -> None:
+    text = "My headphones C3001 are broken, I want my money back"
+    run = producer.submit("triage", text, context={"email": "cleo@example.com"})
+
+    (question,) = wait_until(run.approvals, "the run asks", timeout_seconds=SECONDS)
+    run.approve(question, by="ann")
+
+    assert "199.00 EUR are on their way back to you" in run.result(SECONDS)["message"]
 
 
 def test_every_expectation_is_of_a_command() -> None:

@@ -1,11 +1,12 @@
 """The support desk, played by the rehearsal model on the real tools and a real database."""
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from orchestrator import RunContext, RunResult, Settings, run_inline
+from orchestrator import OpenQuestion, RunContext, RunResult, Settings, run_inline
 from orchestrator.resources import override_resource
 from tasks import support_desk
 from tasks.labels import draw_label
@@ -23,8 +24,8 @@ def orders(tmp_path: Path):
     database.close()
 
 
-def ask(text: str, email: str) -> RunResult:
-    return run_inline(support_desk.triage, text, context=Customer(email=email), settings=REHEARSAL)
+def ask(text: str, email: str, **options: Any) -> RunResult:
+    return run_inline(support_desk.triage, text, context=Customer(email=email), settings=REHEARSAL, **options)
 
 
 def test_broken_goods_are_paid_back_once_and_get_a_label(orders: OrderDatabase) -> None:
@@ -64,6 +65,40 @@ def test_tools_that_move_money_appear_once_both_verdicts_are_in(orders: OrderDat
     assert not support_desk.may_pay_back(context, support_desk.refunds)
     customer.low_risk_order = "A1001"
     assert support_desk.may_pay_back(context, support_desk.refunds)
+
+
+def test_large_refund_is_paid_once_a_person_approves(orders: OrderDatabase) -> None:
+    asked: list[OpenQuestion] = []
+
+    def approve(question: OpenQuestion) -> bool:
+        asked.append(question)
+        return True
+
+    result = ask("My headphones C3001 are broken, I want my money back", "cleo@example.com", people=approve)
+
+    assert [question.tool for question in asked] == ["pay_back"]
+    assert result.final_output.amount_cents == 19_900
+    assert orders.refunded_cents("cleo@example.com") == 19_900
+
+
+def test_large_refund_that_a_person_rejects_is_not_paid(orders: OrderDatabase) -> None:
+    text = "My headphones C3001 are broken, I want my money back"
+
+    result = ask(text, "cleo@example.com", people=lambda question: False)
+
+    assert result.final_output.resolution == "needs_a_person"
+    assert orders.refunded_cents("cleo@example.com") == 0
+
+
+@pytest.mark.parametrize(
+    ("order_id", "is_asked"), [("A1001", False), ("A1002", True), ("C3001", True), ("Z9999", True), (None, True)]
+)
+def test_person_is_asked_about_large_and_unknown_orders(
+    orders: OrderDatabase, order_id: str | None, is_asked: bool
+) -> None:
+    context = RunContext(Customer(email="ada@example.com"))
+
+    assert support_desk.is_large(context, {"order_id": order_id}, "call") is is_asked
 
 
 def test_order_of_somebody_else_is_not_shown(orders: OrderDatabase) -> None:
