@@ -2,7 +2,7 @@
 
     orchestrator run languages "Bonjour, êtes-vous ouverts le samedi ?"
 
-A later message of the same conversation goes on with the agent that answered, which hands back if it must.
+In a session (`--session NAME`) the next message goes on with the agent that answered, which hands back if it must.
 """
 
 from __future__ import annotations

@@ -93,6 +93,18 @@ def test_workers_say_from_which_queue_they_take_what_they_have(producer: Orchest
     assert set(records.values()) == {"agents"}
 
 
+def test_next_message_of_a_session_goes_on_with_who_answered(producer: Orchestrator) -> None:
+    session = producer.session("customer-7")
+
+    first = session.submit("languages", "Bonjour, êtes-vous ouverts le lundi ?").result(SECONDS)
+    second = session.submit("languages", "Et le mardi ?").result(SECONDS)
+
+    assert first == "Le lundi, nous sommes fermés."
+    assert second == "Le mardi, nous sommes ouverts : 10:00-18:00."
+    assert session.active_agent == "languages.french"
+    assert str(session.items()).count("transfer_to_languages_french") == 1
+
+
 def test_large_refund_waits_for_a_person(producer: Orchestrator) -> None:
     text = "My headphones C3001 are broken, I want my money back"
     run = producer.submit("triage", text, context={"email": "cleo@example.com"})
