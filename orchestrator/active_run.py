@@ -14,6 +14,7 @@ from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.endings import answer_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ContextPatch, Entry, Outcome, Output
+from orchestrator.guards import Guards
 from orchestrator.holding import ended
 from orchestrator.hooks import HookCaller
 from orchestrator.interrupt import Interrupt
@@ -42,6 +43,7 @@ class ActiveRun:
         self.interrupt = Interrupt(cancelled=claim.cancel)
         self.recorder = Recorder(engine.ledger, claim, self.state, self.interrupt)
         self.budget = BudgetKeeper(claim, self.state, self.recorder)
+        self.guards = Guards(self.state, self.agent, self.context, self.note)
         self._is_guarded: dict[str, bool] = {}
         """Whether calls need approval, by call id."""
 
@@ -95,6 +97,7 @@ class ActiveRun:
     async def finish(self, output: Any) -> Performed:
         """End the run with its answer."""
         await self.hooks.agent_end(output)
+        await self.guards.check_output(output)
         return await self.end(answer_outcome(self.state, self.agent, output, self.binding.take_patch()))
 
     async def end(self, outcome: Outcome) -> Performed:

@@ -12,6 +12,7 @@ from orchestrator.agent_tool import AgentTool, as_tool
 from orchestrator.context import RunContext
 from orchestrator.error_handlers import RunErrorHandlers
 from orchestrator.errors import UserError
+from orchestrator.guardrail import InputGuardrail, OutputGuardrail, check_guardrails
 from orchestrator.handoff import Handoff, to_handoff
 from orchestrator.hooks import AgentHooks
 from orchestrator.model_settings import ModelSettings
@@ -85,6 +86,10 @@ class Agent(Runnable, Generic[C]):
     tool_use_behavior: ToolUseBehavior = "run_llm_again"
     reset_tool_choice: bool = True
     """After this agent has used a tool, its next calls leave the tool choice to the model."""
+    input_guardrails: list[InputGuardrail] = field(default_factory=list)
+    """Check the run's input, if the run starts with this agent."""
+    output_guardrails: list[OutputGuardrail] = field(default_factory=list)
+    """Check the final output, if this agent gives it."""
     hooks: AgentHooks | None = None
     error_handlers: RunErrorHandlers = field(default_factory=lambda: RunErrorHandlers())
     """What to answer instead of failing, by kind of error."""
@@ -156,6 +161,8 @@ def _check(agent: Agent[Any]) -> None:
     for target in agent.handoffs:
         if not isinstance(target, Agent | Handoff | str):
             raise UserError(f"Agent `{name}` has a handoff that is no agent, handoff() or agent's name: {target!r}.")
+    check_guardrails(f"Agent `{name}`", agent.input_guardrails, InputGuardrail)
+    check_guardrails(f"Agent `{name}`", agent.output_guardrails, OutputGuardrail)
     behavior = agent.tool_use_behavior
     if not (behavior in ("run_llm_again", "stop_on_first_tool") or isinstance(behavior, dict) or callable(behavior)):
         raise UserError(f"Agent `{name}` has an unknown tool_use_behavior: {behavior!r}.")

@@ -9,7 +9,7 @@ from orchestrator.agent_tool import AgentTool, extract_output
 from orchestrator.combinators.values import load_if_it_fits
 from orchestrator.context import ToolContext
 from orchestrator.entries import ChildEnded, Outcome, Output
-from orchestrator.errors import LedgerError, ModelBehaviorError, restore_error
+from orchestrator.errors import GuardrailTripwireTriggered, LedgerError, ModelBehaviorError, restore_error
 from orchestrator.ledger.base import Ledger
 from orchestrator.models.base import Item
 from orchestrator.output_schema import output_schema_of
@@ -43,6 +43,10 @@ async def read_answer(
             output = to_output(call, ToolResult(**outcome.output), keep_value=keep_value)
     except LedgerError:
         raise
+    except GuardrailTripwireTriggered as error:
+        if isinstance(tool, FunctionTool):
+            raise  # the tool's own guardrail, which ends the run; a called agent's is a failure of the call
+        output = await failed_output(error, call, tool, context, keep_value=keep_value)
     except Exception as error:
         output = await failed_output(error, call, tool, context, keep_value=keep_value)
     return output.model_copy(update={"usage": outcome.usage, "context": outcome.context})

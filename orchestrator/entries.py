@@ -12,12 +12,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from orchestrator.budget import Budget, Quantity
+from orchestrator.entry_base import VERSION as VERSION
+from orchestrator.entry_base import EntryBase as EntryBase
 from orchestrator.errors import MessageError, NewerVersion
 from orchestrator.model_settings import ModelSettings
 from orchestrator.question import Question
 from orchestrator.usage import Usage
+from orchestrator.verdicts import Checked as Checked
+from orchestrator.verdicts import Decided as Decided
 
-VERSION = 1
 DEFAULT_MAX_TURNS = 10
 
 Item = dict[str, Any]
@@ -67,14 +70,6 @@ class RunOptions(BaseModel):
         return self.model_copy(update={"deadline_at": above.deadline_at, "budget": above.budget})
 
 
-class EntryBase(BaseModel):
-    """What all entries share."""
-
-    model_config = ConfigDict(frozen=True)
-
-    v: int = VERSION
-
-
 class ToolCall(BaseModel):
     """An agent's call of a tool."""
 
@@ -120,7 +115,7 @@ class SessionHistory(EntryBase):
 
     type: Literal["history"] = "history"
     session: str
-    items: list[Item] = []
+    items: list[Item] = Field(default_factory=list)
     agent: str = ""
     """Who had the conversation last, and now has this run; empty: the run stays with its own agent."""
     compacts: bool = False
@@ -201,9 +196,9 @@ class Parked(EntryBase):
     """The run waits, without slot or message: for children, for people, or until a failed model call is tried again."""
 
     type: Literal["parked"] = "parked"
-    waits: dict[str, str] = {}
+    waits: dict[str, str] = Field(default_factory=dict)
     """Call id to child run id."""
-    questions: list[Question] = []
+    questions: list[Question] = Field(default_factory=list)
     """What is asked of people and not decided."""
     until: float | None = None
     """Unix time at which the run goes on, if it waits for that."""
@@ -222,24 +217,6 @@ class BudgetNotice(EntryBase):
     spent: float
     allowed: float
     is_spent: bool = False
-
-
-class Decided(EntryBase):
-    """Somebody has decided a question, or its time has passed. Written whether the run is parked, queued or running."""
-
-    type: Literal["decided"] = "decided"
-    call_id: str
-    verdict: Literal["approved", "rejected", "answered"] = "rejected"
-    always: bool = False
-    """Holds for all further calls of the tool in this run, too."""
-    message: str | None = None
-    """What the model is told of a rejected call."""
-    value: Any = None
-    """The answer, as JSON."""
-    by: str = ""
-    """Who decided, as they say themselves."""
-    expired: bool = False
-    """Nobody decided in time."""
 
 
 class Outcome(EntryBase):
@@ -273,6 +250,7 @@ Entry = Annotated[
     | Parked
     | Decided
     | BudgetNotice
+    | Checked
     | Outcome,
     Field(discriminator="type"),
 ]

@@ -16,6 +16,9 @@ OrchestratorError
 │   ├── BudgetExceeded           the run and those below it have spent their budget: raise it, or ask for less
 │   ├── DeadlineExceeded         the run had not ended by the time given as `deadline`
 │   ├── ModelBehaviorError       the model broke the rules: unknown tool, output that does not fit
+│   ├── GuardrailTripwireTriggered         a guardrail tripped: `guardrail` and `output_info` say which, and why
+│   │   ├── InputGuardrailTripwireTriggered, OutputGuardrailTripwireTriggered
+│   │   └── ToolInputGuardrailTripwireTriggered, ToolOutputGuardrailTripwireTriggered
 │   ├── ToolRemoved              a tool that waited for a decision is no longer the agent's: deploy it again
 │   ├── ModelRefusalError        the model refused
 │   ├── ToolTimeoutError         a tool with `timeout_behavior="raise_exception"` was too slow
@@ -126,6 +129,36 @@ class ModelBehaviorError(RunFailed):
 
 class ToolRemoved(RunFailed):
     """A call was approved, and its agent no longer has the tool: it was deployed without it meanwhile."""
+
+
+class GuardrailTripwireTriggered(RunFailed):
+    """A guardrail has ended the run."""
+
+    @property
+    def guardrail(self) -> str:
+        """The guardrail's name."""
+        return str(self.data.get("guardrail", ""))
+
+    @property
+    def output_info(self) -> Any:
+        """What the guardrail says about it, as JSON."""
+        return self.data.get("output_info")
+
+
+class InputGuardrailTripwireTriggered(GuardrailTripwireTriggered):
+    """A guardrail refuses the run's input."""
+
+
+class OutputGuardrailTripwireTriggered(GuardrailTripwireTriggered):
+    """A guardrail refuses the final output, which nobody gets."""
+
+
+class ToolInputGuardrailTripwireTriggered(GuardrailTripwireTriggered):
+    """A tool's guardrail refuses a call. The tool has not run."""
+
+
+class ToolOutputGuardrailTripwireTriggered(GuardrailTripwireTriggered):
+    """A tool's guardrail refuses the output of a call."""
 
 
 class ModelRefusalError(RunFailed):

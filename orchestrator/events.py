@@ -14,7 +14,7 @@ from orchestrator.errors import CursorExpired, InvalidInput, RunNotFound
 from orchestrator.ledger.base import Ledger
 from orchestrator.ledger.live import START, Position
 
-Kind = Literal["run", "agent", "turn", "tool", "handoff", "approval", "delta"]
+Kind = Literal["run", "agent", "turn", "tool", "handoff", "approval", "guardrail", "delta"]
 KINDS: Mapping[str, Kind] = {
     "input": "run",
     "history": "run",
@@ -28,6 +28,7 @@ KINDS: Mapping[str, Kind] = {
     "child": "tool",
     "handoff": "handoff",
     "decided": "approval",
+    "checked": "guardrail",
     "delta": "delta",
 }
 """What an event is about, by its type."""
@@ -56,7 +57,7 @@ class Event:
 
     @property
     def kind(self) -> Kind:
-        """What it is about: `run`, `agent`, `turn`, `tool`, `handoff`, `approval` or `delta`."""
+        """What it is about: `run`, `agent`, `turn`, `tool`, `handoff`, `approval`, `guardrail` or `delta`."""
         return KINDS[self.type]
 
     @property

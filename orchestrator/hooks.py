@@ -75,43 +75,43 @@ class HookCaller:
     def __init__(self, run_hooks: Sequence[RunHooks], context: RunContext[Any], agent: Agent[Any]) -> None:
         self._run_hooks = run_hooks
         self._context = context
-        self._agent = agent
+        self.agent = agent
 
     async def agent_start(self) -> None:
         for hooks in self._run_hooks:
-            await hooks.on_agent_start(context=self._context, agent=self._agent)
-        if own := self._agent.hooks:
-            await own.on_start(context=self._context, agent=self._agent)
+            await hooks.on_agent_start(context=self._context, agent=self.agent)
+        if own := self.agent.hooks:
+            await own.on_start(context=self._context, agent=self.agent)
 
     async def agent_end(self, output: Any) -> None:
         for hooks in self._run_hooks:
-            await hooks.on_agent_end(context=self._context, agent=self._agent, output=output)
-        if own := self._agent.hooks:
-            await own.on_end(context=self._context, agent=self._agent, output=output)
+            await hooks.on_agent_end(context=self._context, agent=self.agent, output=output)
+        if own := self.agent.hooks:
+            await own.on_end(context=self._context, agent=self.agent, output=output)
 
     async def handoff(self, target: Agent[Any] | str) -> None:
         for hooks in self._run_hooks:
-            await hooks.on_handoff(context=self._context, from_agent=self._agent, to_agent=target)
-        if own := self._agent.hooks:
-            await own.on_handoff(context=self._context, agent=target, source=self._agent)
+            await hooks.on_handoff(context=self._context, from_agent=self.agent, to_agent=target)
+        if own := self.agent.hooks:
+            await own.on_handoff(context=self._context, agent=target, source=self.agent)
 
     async def tool_start(self, context: ToolContext[Any], tool: Any) -> None:
         for hooks in self._hooked():
-            await hooks.on_tool_start(context=context, agent=self._agent, tool=tool)
+            await hooks.on_tool_start(context=context, agent=self.agent, tool=tool)
 
     async def tool_end(self, context: ToolContext[Any], tool: Any, result: Any) -> None:
         for hooks in self._hooked():
-            await hooks.on_tool_end(context=context, agent=self._agent, tool=tool, result=result)
+            await hooks.on_tool_end(context=context, agent=self.agent, tool=tool, result=result)
 
     async def llm_start(self, system_prompt: str | None, input_items: Sequence[Item]) -> None:
         for hooks in self._hooked():
             await hooks.on_llm_start(
-                context=self._context, agent=self._agent, system_prompt=system_prompt, input_items=input_items
+                context=self._context, agent=self.agent, system_prompt=system_prompt, input_items=input_items
             )
 
     async def llm_end(self, response: ModelReply) -> None:
         for hooks in self._hooked():
-            await hooks.on_llm_end(context=self._context, agent=self._agent, response=response)
+            await hooks.on_llm_end(context=self._context, agent=self.agent, response=response)
 
     def _hooked(self) -> list[RunHooks | AgentHooks]:
-        return [*self._run_hooks, *([self._agent.hooks] if self._agent.hooks else [])]
+        return [*self._run_hooks, *([self.agent.hooks] if self.agent.hooks else [])]

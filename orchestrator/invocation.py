@@ -42,7 +42,10 @@ class Invocation:
     async def perform(self) -> Performed:
         """Move the run on as far as it goes. Raises `LedgerError` where the ledger cannot be reached."""
         run = self._run
-        return await hold(run.engine, run.claim, run.interrupt, self._advance)
+        try:
+            return await hold(run.engine, run.claim, run.interrupt, self._advance)
+        finally:
+            run.guards.close()
 
     async def _advance(self) -> Performed:
         run = self._run
@@ -54,7 +57,7 @@ class Invocation:
             if run.engine.shutdown.is_stopping:
                 return given_back(run.claim, await run.recorder.release())
             try:
-                performed = await run.interrupt.run(self._step())
+                performed = await run.interrupt.run(self._guarded_step())
             except (LedgerError, Fenced, CancelledMeanwhile):
                 raise
             except Exception as error:
@@ -62,10 +65,16 @@ class Invocation:
             if performed is not None:
                 return performed
 
+    async def _guarded_step(self) -> Performed | None:
+        await self._run.guards.check_input()
+        return await self._run.guards.beside(self._step())
+
     async def _step(self) -> Performed | None:
         run = self._run
         toolbox = await open_toolbox(run.agent, run.context, run.state.options)
-        return await self._make(decide(run.state, run.agent, toolbox, await run.find_guarded(toolbox)), toolbox)
+        move = decide(run.state, run.agent, toolbox, await run.find_guarded(toolbox))
+        await run.guards.let_pass(move)
+        return await self._make(move, toolbox)
 
     async def _make(self, move: Move, toolbox: Toolbox) -> Performed | None:
         match move:
@@ -95,6 +104,7 @@ class Invocation:
             if handled is None:
                 return failure_outcome(run.state, error, patch)
             await run.hooks.agent_end(handled.output)
+            await run.guards.check_output(handled.output)
             return handled
         except Exception as second:
             return failure_outcome(run.state, second)

@@ -20,7 +20,8 @@ from orchestrator.moves.ask_others import stamp_question
 from orchestrator.question import Question, describe_question
 from orchestrator.recorder import Recorder
 from orchestrator.state import fold
-from orchestrator.tool import ToolResult, call_tool
+from orchestrator.tool import ToolResult
+from orchestrator.tool_guard import call_guarded_tool
 
 
 class QueuedTool:
@@ -102,7 +103,7 @@ class QueuedTool:
             call_id=self._call.call_id,
             arguments=self._call.arguments,
         )
-        result = await call_tool(self._tool, context, self._call.arguments)
+        result = await call_guarded_tool(self._tool, context, None)
         return self._answer(result, binding.take_patch())
 
     def _refuse(self) -> Outcome:

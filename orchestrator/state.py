@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from orchestrator.budget import Quantity
 from orchestrator.entries import (
     BudgetNotice,
+    Checked,
     ChildEnded,
     ContextPatch,
     Decided,
@@ -25,74 +26,9 @@ from orchestrator.entries import (
     Started,
 )
 from orchestrator.models.base import Item
-from orchestrator.question import Question
+from orchestrator.turn_state import Turn as Turn
+from orchestrator.turn_state import function_call_output as function_call_output
 from orchestrator.usage import Usage
-
-
-@dataclass
-class Turn:
-    """A model reply whose calls are not all settled, or whose consequence is not yet drawn."""
-
-    reply: Reply
-    outputs: dict[str, Output] = field(default_factory=dict)
-    started: set[str] = field(default_factory=set)
-    interrupted: set[str] = field(default_factory=set)
-    """Calls that an earlier invocation started, and of whose end nothing is known."""
-    children: dict[str, str] = field(default_factory=dict)
-    """The runs that serve calls of this reply, by call id."""
-    ended_children: dict[str, ChildEnded] = field(default_factory=dict)
-    questions: dict[str, Question] = field(default_factory=dict)
-    """What people were asked last about each call."""
-    rounds: dict[str, int] = field(default_factory=dict)
-    """How often people were asked about each call."""
-    decisions: dict[str, Decided] = field(default_factory=dict)
-    """How those questions were decided."""
-    replayed: frozenset[str] = frozenset()
-    """Call ids of this reply that were settled in an earlier turn: not run again, not shown again."""
-
-    def has_accepted(self, call_id: str) -> bool:
-        """Whether the call's tool was enabled when the reply's calls began: tools may disable others, or themselves."""
-        if call_id in self.outputs:
-            return call_id in self.started or call_id in self.ended_children
-        return bool(self.started or self.outputs or self.ended_children or self.questions)
-
-    def ask(self, question: Question) -> None:
-        """Take in a question. One that is asked again keeps its decision, which came meanwhile."""
-        known = self.questions.get(question.call_id)
-        self.questions[question.call_id] = question
-        if known is not None and known.round != question.round:
-            self.decisions.pop(question.call_id, None)
-        self.rounds[question.call_id] = question.round
-
-    def start(self, call_id: str) -> None:
-        """Take in that a call begins. What a person said of an interrupted call holds for one start."""
-        self.started.add(call_id)
-        self.interrupted.discard(call_id)
-        if call_id in self.questions and self.questions[call_id].kind == "interrupted":
-            del self.questions[call_id]
-            self.decisions.pop(call_id, None)
-
-    def function_calls(self) -> list[Item]:
-        """The reply's new function calls in order, each call id once."""
-        calls = {item["call_id"]: item for item in self.reply.items if item.get("type") == "function_call"}
-        return [call for call_id, call in calls.items() if call_id not in self.replayed]
-
-    def visible_items(self) -> list[Item]:
-        """The reply's items as the model will see them again: replays and identical siblings are left out."""
-        seen: set[str] = set(self.replayed)
-        shown = []
-        for item in self.reply.items:
-            if item.get("type") == "function_call":
-                if item["call_id"] in seen:
-                    continue
-                seen.add(item["call_id"])
-            shown.append(item)
-        return shown
-
-    def output_items(self) -> list[Item]:
-        """The settled calls' outputs, in the order of the reply."""
-        settled = [self.outputs[call["call_id"]] for call in self.function_calls() if call["call_id"] in self.outputs]
-        return [function_call_output(output.call_id, output.output) for output in settled]
 
 
 @dataclass
@@ -100,6 +36,8 @@ class RunState:
     """What a run has come to. `apply` every entry of its ledger in order."""
 
     agent: str = ""
+    given: list[Item] = field(default_factory=list)
+    """The input alone, without a session's history."""
     history: list[Item] = field(default_factory=list)
     """The items that the run was given."""
     generated: list[Item] = field(default_factory=list)
@@ -120,6 +58,9 @@ class RunState:
     usage: Usage = field(default_factory=Usage)
     always: dict[str, Decided] = field(default_factory=dict)
     """What people decided for all calls of a tool, by its name."""
+    verdicts: set[tuple[str, str]] = field(default_factory=set)
+    """Stage and name of the guardrails that have judged."""
+    handoffs: int = 0
     settled_calls: dict[str, str] = field(default_factory=dict)
     """Call id to payload, of every call of finished turns."""
     tool_users: set[str] = field(default_factory=set)
@@ -137,7 +78,7 @@ class RunState:
         """Take one entry in."""
         match entry:
             case RunInput():
-                self.agent, self.history = entry.agent, list(entry.items)
+                self.agent, self.history, self.given = entry.agent, list(entry.items), list(entry.items)
                 self.context, self.given_context, self.options = entry.context, entry.context, entry.options
                 self.session = entry.session
             case SessionHistory():
@@ -159,6 +100,8 @@ class RunState:
                 self._apply_parked(entry)
             case Decided():
                 self._apply_decision(entry)
+            case Checked():
+                self.verdicts.add((entry.stage, entry.guardrail))
             case BudgetNotice():
                 self.warned_limits.add(entry.limit)
                 self.spent_limit = entry.limit if entry.is_spent else self.spent_limit
@@ -233,6 +176,7 @@ class RunState:
             self._look_through(entry.view, entry.history_size)
         self.agent = entry.target
         self.active_turns = 0
+        self.handoffs += 1
 
     def _apply_outcome(self, outcome: Outcome) -> None:
         self._patch(outcome.context)
@@ -281,11 +225,6 @@ def encode_view(before: list[Item], after: list[Item]) -> list[list[int] | Item]
         else:
             view.append([index, index + 1])
     return view
-
-
-def function_call_output(call_id: str, output: str | list[Item]) -> Item:
-    """A call's output as a conversation item."""
-    return {"type": "function_call_output", "call_id": call_id, "output": output}
 
 
 def call_payload(call: Item) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, Unpack, get_args, overload
 
@@ -13,6 +13,7 @@ from orchestrator.context import ToolContext
 from orchestrator.docstrings import DocstringStyle
 from orchestrator.errors import UserError
 from orchestrator.function_schema import FunctionSchema, function_schema, parse_arguments
+from orchestrator.guardrail import ToolInputGuardrail, ToolOutputGuardrail, check_guardrails
 from orchestrator.handoff import IsEnabled
 from orchestrator.hosted_tool import HostedTool, code_interpreter, file_search, web_search
 from orchestrator.output_schema import AgentOutputSchema
@@ -88,6 +89,10 @@ class FunctionTool:
     """Whether a person must approve each call, or a function of (context, arguments, call id) that says so."""
     approval_expires_seconds: float | None = None
     """After how long without a decision a call counts as rejected. Default: the setting of the same name."""
+    tool_input_guardrails: Sequence[ToolInputGuardrail] = ()
+    """Asked before each call runs."""
+    tool_output_guardrails: Sequence[ToolOutputGuardrail] = ()
+    """Asked before the model sees the output."""
     answer_schema: AgentOutputSchema | None = None
     """Set by `ask_person`: the calls are questions, and a person's answer of this type is their output."""
     output_format: OutputFormat = "str"
@@ -125,6 +130,8 @@ class ToolOptions(TypedDict, total=False):
     on_interrupt: OnInterrupt
     needs_approval: NeedsApproval
     approval_expires_seconds: float | None
+    tool_input_guardrails: Sequence[ToolInputGuardrail]
+    tool_output_guardrails: Sequence[ToolOutputGuardrail]
     output_format: OutputFormat
 
 
@@ -176,6 +183,8 @@ def _make_tool(function: Callable[..., Any], options: ToolOptions) -> FunctionTo
         on_interrupt=options.get("on_interrupt", "rerun"),
         needs_approval=options.get("needs_approval", False),
         approval_expires_seconds=options.get("approval_expires_seconds"),
+        tool_input_guardrails=options.get("tool_input_guardrails", ()),
+        tool_output_guardrails=options.get("tool_output_guardrails", ()),
         output_format=options.get("output_format", "str"),
         context_type=schema.context_type,
     )
@@ -209,6 +218,8 @@ def _check_options(tool: FunctionTool) -> None:
         choices = ", ".join(map(repr, get_args(OnInterrupt)))
         raise UserError(f"on_interrupt of tool `{tool.name}` must be one of {choices}, not {tool.on_interrupt!r}.")
     check_seconds(tool.timeout_seconds, f"The timeout of tool `{tool.name}`")
+    check_guardrails(f"Tool `{tool.name}`", tool.tool_input_guardrails, ToolInputGuardrail)
+    check_guardrails(f"Tool `{tool.name}`", tool.tool_output_guardrails, ToolOutputGuardrail)
     check_approval(tool.name, tool.needs_approval, tool.approval_expires_seconds)
     if tool.timeout_behavior not in ("error_as_result", "raise_exception"):
         raise UserError(

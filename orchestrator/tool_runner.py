@@ -13,7 +13,8 @@ from orchestrator.context import ToolContext
 from orchestrator.entries import Output
 from orchestrator.hooks import HookCaller
 from orchestrator.models.base import Item
-from orchestrator.tool import FunctionTool, ToolResult, call_tool
+from orchestrator.tool import FunctionTool, ToolResult
+from orchestrator.tool_guard import call_guarded_tool
 
 MakeContext = Callable[[Item], ToolContext[Any]]
 Record = Callable[[Output], Awaitable[None]]
@@ -49,9 +50,7 @@ class ToolRunner:
     async def _run_one(self, call: Item, tool: FunctionTool) -> None:
         async with self._slots:
             context = self._make_context(call)
-            await self._hooks.tool_start(context, tool)
-            result = await call_tool(tool, context, context.arguments)
-            await self._hooks.tool_end(context, tool, result.value)
+            result = await call_guarded_tool(tool, context, self._hooks.agent, self._hooks)
             await self._record(to_output(call, result, keep_value=self._keep_values))
 
 

@@ -14,6 +14,7 @@ from orchestrator.cli.tree import RunTree
 from orchestrator.delta import Delta
 from orchestrator.entries import (
     BudgetNotice,
+    Checked,
     ChildEnded,
     Decided,
     HandedOff,
@@ -67,6 +68,8 @@ def describe_event(event: Event, run: RunNode) -> str:
             return f"waits for {', '.join(open_waits(run))}, holding no worker"
         case Decided():
             return _describe_decision(entry, run)
+        case Checked():
+            return f"guardrail {entry.guardrail} {'trips on' if entry.tripped else 'lets pass'} the {entry.stage}"
         case Delta():
             return f"writes: {clip(entry.text)}"
         case BudgetNotice():

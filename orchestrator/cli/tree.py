@@ -12,6 +12,7 @@ from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode,
 from orchestrator.delta import Delta
 from orchestrator.entries import (
     BudgetNotice,
+    Checked,
     ChildEnded,
     Decided,
     HandedOff,
@@ -67,6 +68,8 @@ class RunTree:
                 run.notices.append(entry)
             case Decided():
                 _apply_decision(run, entry)
+            case Checked():
+                pass
             case Outcome():
                 _apply_outcome(run, entry, at)
             case Delta():

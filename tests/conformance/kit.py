@@ -45,11 +45,13 @@ class Kit:
     AgentOutputSchema: Any
     ErrorHandlerResult: Any
     FunctionTool: Any
+    GuardrailFunctionOutput: Any
     ModelSettings: Any
     RunContext: Any
     RunHooks: Any
     StopAtTools: Any
     ToolContext: Any
+    ToolGuardrailFunctionOutput: Any
     ToolOutputFileContent: Any
     ToolOutputImage: Any
     ToolOutputText: Any
@@ -57,6 +59,10 @@ class Kit:
     file_search: Any
     function_tool: Any
     handoff: Any
+    input_guardrail: Any
+    output_guardrail: Any
+    tool_input_guardrail: Any
+    tool_output_guardrail: Any
     remove_all_tools: Any
     web_search: Any
 
@@ -86,6 +92,24 @@ class Kit:
 
         return self.function_tool(run, name_override=name, **options)
 
+    def guardrail(self, name: str, *, trips: bool, **options: Any) -> Any:
+        """An input guardrail that records its name and what it was given."""
+
+        async def check(context: Any, agent: Any, given: Any) -> Any:
+            self.record("guardrail", name, given)
+            return self.GuardrailFunctionOutput({"of": name}, tripwire_triggered=trips)
+
+        return self.input_guardrail(name=name, **options)(check)
+
+    def output_check(self, name: str, *, trips: bool) -> Any:
+        """An output guardrail that records its name and the output."""
+
+        def check(context: Any, agent: Any, output: Any) -> Any:
+            self.record("guardrail", name, str(output))
+            return self.GuardrailFunctionOutput({"of": name}, tripwire_triggered=trips)
+
+        return self.output_guardrail(name=name)(check)
+
     def queued(self) -> dict[str, Any]:
         """Options that put a tool on a queue: here it runs as a Celery task of its own, there beside the agent."""
         return {}
@@ -110,6 +134,8 @@ class SdkKit(Kit):
     AgentOutputSchema = agents.AgentOutputSchema
     ErrorHandlerResult = RunErrorHandlerResult
     FunctionTool = agents.FunctionTool
+    GuardrailFunctionOutput = agents.GuardrailFunctionOutput
+    ToolGuardrailFunctionOutput = agents.ToolGuardrailFunctionOutput
     ModelSettings = agents.ModelSettings
     RunContext = agents.RunContextWrapper
     RunHooks = agents.RunHooks
@@ -122,6 +148,10 @@ class SdkKit(Kit):
     file_search = staticmethod(agents.FileSearchTool)
     function_tool = staticmethod(agents.function_tool)
     handoff = staticmethod(agents.handoff)
+    input_guardrail = staticmethod(agents.input_guardrail)
+    output_guardrail = staticmethod(agents.output_guardrail)
+    tool_input_guardrail = staticmethod(agents.tool_input_guardrail)
+    tool_output_guardrail = staticmethod(agents.tool_output_guardrail)
     remove_all_tools = staticmethod(agents.extensions.handoff_filters.remove_all_tools)
     web_search = staticmethod(agents.WebSearchTool)
 
@@ -144,6 +174,8 @@ class EngineKit(Kit):
     AgentOutputSchema = orchestrator.AgentOutputSchema
     ErrorHandlerResult = orchestrator.RunErrorHandlerResult
     FunctionTool = orchestrator.FunctionTool
+    GuardrailFunctionOutput = orchestrator.GuardrailFunctionOutput
+    ToolGuardrailFunctionOutput = orchestrator.ToolGuardrailFunctionOutput
     ModelSettings = orchestrator.ModelSettings
     RunContext = orchestrator.RunContext
     RunHooks = orchestrator.RunHooks
@@ -156,6 +188,10 @@ class EngineKit(Kit):
     file_search = staticmethod(orchestrator.file_search)
     function_tool = staticmethod(orchestrator.function_tool)
     handoff = staticmethod(orchestrator.handoff)
+    input_guardrail = staticmethod(orchestrator.input_guardrail)
+    output_guardrail = staticmethod(orchestrator.output_guardrail)
+    tool_input_guardrail = staticmethod(orchestrator.tool_input_guardrail)
+    tool_output_guardrail = staticmethod(orchestrator.tool_output_guardrail)
     remove_all_tools = staticmethod(handoff_filters.remove_all_tools)
     web_search = staticmethod(orchestrator.web_search)
 
