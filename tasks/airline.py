@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, RunContext, ToolContext, UserError, function_tool, handoff
+from orchestrator import Agent, ModelSettings, RunContext, ToolContext, UserError, function_tool, handoff
 from tasks.bookings import open_bookings
 from tasks.rehearsal import airline as rehearsal
 
@@ -121,6 +121,8 @@ faq = Agent[Passenger](
         "the same turn. Else answer in at most three sentences."
     ),
     tools=[look_up_faq],
+    # A small model made an answer up. Required for the first call only: `reset_tool_choice`.
+    model_settings=ModelSettings(tool_choice="required"),
     rehearsal=rehearsal.faq,
 )
 

@@ -15,9 +15,9 @@ from tasks.rehearsal import languages as rehearsal
 
 Day = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
-OPENING_HOURS: dict[Day, str] = {
-    "Mon": "closed", "Tue": "10:00-18:00", "Wed": "10:00-18:00", "Thu": "10:00-20:00", "Fri": "10:00-18:00",
-    "Sat": "09:00-14:00", "Sun": "closed",
+OPENING_HOURS: dict[Day, str | None] = {
+    "Mon": None, "Tue": "10:00-18:00", "Wed": "10:00-18:00", "Thu": "10:00-20:00", "Fri": "10:00-18:00",
+    "Sat": "09:00-14:00", "Sun": None,
 }  # fmt: skip
 
 
@@ -28,7 +28,8 @@ def opening_hours(day: Day) -> str:
     Args:
         day: The day.
     """
-    return OPENING_HOURS[day]
+    hours = OPENING_HOURS[day]
+    return "closed all day" if hours is None else f"open from {hours.replace('-', ' to ')}"
 
 
 def speaker(language: str, rehearsed: rehearsal.Phrases) -> Agent[None]:

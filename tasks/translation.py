@@ -38,8 +38,8 @@ translator = Agent[Any](
         "translation alone."
     ),
     tools=[look_up_terms],
-    # The attempts should differ from each other.
-    model_settings=ModelSettings(temperature=1.0),
+    # The attempts should differ from each other, and use the terms.
+    model_settings=ModelSettings(temperature=1.0, tool_choice="required"),
     rehearsal=rehearsal.translator,
 )
 
@@ -56,7 +56,7 @@ picker = Agent[Any](
 translation = Flow(
     "translation",
     vote(
-        translator,
+        step(translator, prompt="Text: {input}"),
         ATTEMPTS,
         judge=step(picker, prompt="The text: {flow_input}\n\nThe translations, as a JSON list:\n{input}"),
         pick=number_of,

@@ -64,6 +64,7 @@ def translator(language: Language, example: str) -> Agent[Reader]:
             "alone: no quotation marks, no remarks."
         ),
         tools=[look_up_terms],
+        model_settings=ModelSettings(tool_choice="required"),
         rehearsal=rehearsal.translator(language),
     )
 

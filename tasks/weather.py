@@ -64,7 +64,9 @@ def look_up_climate(ctx: RunContext[None], city: str, month: Month) -> Climate:
     """
     cities = ctx.resource(load_climate)
     if city not in cities:
-        raise LookupError(f"There are no figures for {city}. There are for: {', '.join(sorted(cities))}.")
+        close = difflib.get_close_matches(city, cities, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"There are for: {', '.join(sorted(cities))}."
+        raise LookupError(f"There are no figures for {city}. {hint}")
     figures = {name: values[MONTHS.index(month)] for name, values in cities[city].items()}
     return Climate(city=city, month=month, **figures)
 

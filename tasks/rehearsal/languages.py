@@ -70,8 +70,8 @@ def speaker(phrases: Phrases) -> Script:
             return say(phrases.help)
         if "opening_hours" not in seen.outputs:
             return call("opening_hours", day=_DAYS[phrases.days.index(day)])
-        hours = seen.outputs["opening_hours"]
-        return say((phrases.closed if hours == "closed" else phrases.open).format(day=day, hours=hours))
+        hours = re.findall(r"\d\d:\d\d", seen.outputs["opening_hours"])
+        return say((phrases.open if hours else phrases.closed).format(day=day, hours="-".join(hours)))
 
     return play
 

@@ -52,3 +52,11 @@ def test_function_lets_the_model_go_on_where_a_look_up_failed() -> None:
 
     assert "There are no figures for Paris" in result.final_output
     assert result.usage.requests == 2
+
+
+def test_name_that_is_nearly_right_is_met_with_the_right_one() -> None:
+    model = ScriptedModel([function_call("look_up_climate", {"city": "Lisboa", "month": "May"}), "Lisbon, then."])
+
+    run_inline(weather.weather.clone(model=model), "Lisboa in May?")
+
+    assert model.requests[1].input[-1]["output"] == "There are no figures for Lisboa. Did you mean Lisbon?"
