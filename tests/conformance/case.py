@@ -36,6 +36,8 @@ class Case:
     records_hooks: bool = False
     differs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     """Deliberate differences: a field of the outcome, ours and theirs. `docs/differences.md` has the reasons."""
+    decisions: Sequence[Mapping[str, bool | str]] = ()
+    """What people say, round by round: by call id true, false, or the text of a rejection."""
     is_parallel: bool = False
     """Effects, and requests of one model, happen side by side: their order is not compared."""
 

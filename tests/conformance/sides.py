@@ -22,6 +22,7 @@ from orchestrator.loop import background
 from orchestrator.state import fold
 from tests.conformance.case import CASES, Case, Json, Scripted, case_of
 from tests.conformance.kit import EngineKit, Records, SdkKit, _recording
+from tests.conformance.people import decide_in_engine, decide_in_sdk
 from tests.support.model_server import ModelServer, error
 
 RESULT_SECONDS = 20.0
@@ -74,6 +75,8 @@ async def run_sdk(case: Case, server: ModelServer, records: Records) -> Outcome:
             error_handlers=kit.error_handlers,
             **max_turns,
         )
+        for said in case.decisions:
+            result = await agents.Runner.run(agent, decide_in_sdk(result, said), run_config=run_config)
     except Exception as failure:
         ended = {"error": type(failure).__name__}
     else:
@@ -128,6 +131,8 @@ async def run_engine(case: Case, agent: Any, server: ModelServer, settings: Sett
     run = await agent.asubmit(case.input, context=case.context, run_options=options, **max_turns)
     ended: dict[str, Any]
     try:
+        for said in case.decisions:
+            await decide_in_engine(run, said)
         answer = await run.aresult(RESULT_SECONDS)
     except OrchestratorError as failure:
         ended = {"error": _class_name(failure)}
