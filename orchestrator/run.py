@@ -41,7 +41,7 @@ class Run(RunQuestions):
         """`summary` for async code."""
         summary = await background.arun(self._client.ledger.summary(self.id))
         if summary is None:
-            raise RunNotFound(f"There is no run {self.id!r}: never submitted, or past its retention.", run_id=self.id)
+            raise self._not_found()
         return summary
 
     def result(self, timeout: float | None = None) -> Any:
@@ -115,13 +115,13 @@ class Run(RunQuestions):
         raise restore_failure(outcome.error or {"type": "RunFailed", "message": "unknown"}, run_id=self.id)
 
     async def _outcome(self) -> Outcome:
-        summary = await self.asummary()
-        if summary.outcome is not None:
-            return summary.outcome
-        async for event in follow_run(self._client.ledger, self.id, children=False):
-            if isinstance(event.entry, Outcome):
-                return event.entry
-        raise AssertionError("a run's events end with its outcome")
+        outcome = await self._client.ledger.wait_for_outcome(self.id)
+        if outcome is None:
+            raise self._not_found()
+        return outcome
+
+    def _not_found(self) -> RunNotFound:
+        return RunNotFound(f"There is no run {self.id!r}: never submitted, or past its retention.", run_id=self.id)
 
 
 async def _next(stream: AsyncIterator[Event]) -> Event | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.budget import Spent
 from orchestrator.delta import Delta
-from orchestrator.entries import Entry
+from orchestrator.entries import Entry, Outcome
 
 Position = str
 """A place in a run's log; `START` is before the first entry."""
@@ -67,3 +67,7 @@ class LiveLedger(ABC):
         With the pieces of replies after the positions `deltas`. In order of time: of one run always, and a reply
         comes after its pieces.
         """
+
+    @abstractmethod
+    async def wait_for_outcome(self, run_id: str) -> Outcome | None:
+        """The run's outcome, as soon as it has one; `None` if there is no such run."""

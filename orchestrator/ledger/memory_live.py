@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.delta import Delta
-from orchestrator.entries import Entry
+from orchestrator.entries import Entry, Outcome
 from orchestrator.ledger.live import DELTA_SECONDS, DELTAS_KEPT, START, LiveLedger, Position
 from orchestrator.ledger.memory_runs import MemoryRuns
 from orchestrator.run_ids import root_of
@@ -90,6 +90,14 @@ class MemoryLive(LiveLedger):
                 return found[-1][0] if found else after, [run_id for _, run_id in found]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), remaining)
+
+    async def wait_for_outcome(self, run_id: str) -> Outcome | None:
+        while True:
+            news = self._runs.news
+            run = self._runs.find(run_id)
+            if run is None or run.outcome is not None:
+                return run.outcome if run else None
+            await news.wait()
 
     def is_watched(self, run_id: str) -> bool:
         """Whether somebody reads along."""

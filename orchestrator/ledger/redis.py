@@ -24,6 +24,7 @@ from orchestrator.ledger.live import START, Notice, Position
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.redis_live import RedisLive
+from orchestrator.ledger.redis_outcomes import OutcomeNews
 from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
 from orchestrator.ledger.redis_sessions import RedisSessions
 from orchestrator.ledger.server_risks import find_server_risks
@@ -53,6 +54,7 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         self._keys = RedisKeys(namespace)
         self._connection = RedisConnection(url, patience_seconds=patience_seconds)
         self._scripts = RedisScripts(self._connection, self._keys, self.settings)
+        self._news = OutcomeNews(self._connection)
 
     # ---- scripts ----------------------------------------------------------------------------
 
@@ -237,6 +239,7 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         return list(find_server_risks(info, appendfsync))
 
     async def close_connections(self) -> None:
+        await self._news.close()
         await self._connection.close()
 
     async def _summarise(self, ids: Sequence[str]) -> list[RunSummary]:

@@ -21,6 +21,7 @@ class RedisKeys:
         self.deltas_template = f"{namespace}:deltas:{{%s}}:%s"
         self.watch_template = f"{namespace}:watch:{{%s}}"
         self.session_template = f"{namespace}:session:{{%s}}"
+        self.outcome_template = f"{namespace}:outcome:{{%s}}:%s"
         self.due = f"{namespace}:due"
         """Sorted set: run id by the deadline at which any worker moves the run on."""
         self.runs = f"{namespace}:runs"
@@ -48,6 +49,10 @@ class RedisKeys:
     def watch(self, run_id: str) -> str:
         """Exists while somebody reads the replies of the run's tree as they are written."""
         return self.watch_template % root_of(run_id)
+
+    def outcome(self, run_id: str) -> str:
+        """The channel on which the run's outcome is published when it is set."""
+        return self.outcome_template % (root_of(run_id), run_id)
 
     def log(self, run_id: str) -> str:
         """The stream with the run's entries: one field, `e`, with the entry's JSON."""

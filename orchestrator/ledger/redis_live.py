@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from itertools import chain
@@ -9,8 +10,13 @@ from itertools import chain
 from orchestrator.delta import Delta
 from orchestrator.entries import Entry, Outcome, Reply, load_entry
 from orchestrator.ledger.live import DELTA_SECONDS, DELTAS_KEPT, START, LiveLedger, Position
+from orchestrator.ledger.redis_codec import load_outcome
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
+from orchestrator.ledger.redis_outcomes import OutcomeNews
+
+LOOK_SECONDS = 2.0
+"""How often whoever waits for an outcome looks for itself: what is published can get lost."""
 
 
 class RedisLive(LiveLedger):
@@ -18,6 +24,7 @@ class RedisLive(LiveLedger):
 
     _keys: RedisKeys
     _connection: RedisConnection
+    _news: OutcomeNews
 
     async def watch(self, run_id: str, *, seconds: float) -> None:
         await self._connection.command("SET", self._keys.watch(run_id), 1, "PX", round(seconds * 1000))
@@ -59,6 +66,16 @@ class RedisLive(LiveLedger):
                     [(run_ids[key], position, _load(fields)) for key, items in found for position, fields in items]
                 )
         return []
+
+    async def wait_for_outcome(self, run_id: str) -> Outcome | None:
+        async with self._news.hearing(self._keys.outcome(run_id)) as news:
+            while not news.done():
+                fields = await self._connection.command("HMGET", self._keys.run(run_id), "status", "outcome")
+                status, outcome = fields
+                if outcome or not status:
+                    return load_outcome(outcome) if outcome else None
+                await asyncio.wait([news], timeout=LOOK_SECONDS)
+            return load_outcome(news.result())
 
 
 def _load(fields: Mapping[str, str]) -> Entry | Delta:

@@ -81,6 +81,7 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
         "session_template": keys.session_template,
         "session_runs_kept": RUNS_KEPT_BY_SESSION,
         "session_retention": milliseconds(settings.session_retention_seconds),
+        "outcome_template": keys.outcome_template,
         "due": keys.due,
         "cancels": keys.cancels,
         "cancels_kept": CANCELS_KEPT,

@@ -233,6 +233,8 @@ local function set_outcome(id, outcome)
   for _, child in pairs(get_json(id, 'waits')) do
     cancel_run(child)
   end
+  -- For whoever waits for it now; a user who may not publish must not stop a run from ending.
+  redis.pcall('PUBLISH', string.format(settings.outcome_template, root_of(id), id), outcome)
   local parent, call = unpack(redis.call('HMGET', run_key(id), 'parent', 'parent_call'))
   if parent then
     close_wait(parent, call, child_ended(id, call, outcome))

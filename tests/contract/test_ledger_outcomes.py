@@ -1,0 +1,99 @@
+"""Whoever waits for a run's outcome has it as soon as it is set, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.ledger import redis_live
+from orchestrator.ledger.base import Ledger
+from orchestrator.ledger.redis import RedisLedger
+from tests.contract.steps import ANSWER, start_and_claim
+
+SECONDS = 20.0
+
+
+async def begin_to_wait(ledger: Ledger, run_id: str = "run") -> asyncio.Task[object]:
+    waiting: asyncio.Task[object] = asyncio.create_task(ledger.wait_for_outcome(run_id))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    return waiting
+
+
+async def test_outcome_reaches_all_that_wait_for_it(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_live, "LOOK_SECONDS", 10 * SECONDS)
+    claim = await start_and_claim(ledger)
+    other = await start_and_claim(ledger, "other")
+    waiting = [await begin_to_wait(ledger), await begin_to_wait(ledger)]
+    not_yet = await begin_to_wait(ledger, "other")
+
+    await ledger.end(claim, claim.size, [], ANSWER)
+
+    async with asyncio.timeout(SECONDS):
+        assert await asyncio.gather(*waiting) == [ANSWER, ANSWER]
+        assert not not_yet.done()
+        await ledger.end(other, other.size, [], ANSWER)
+        assert await not_yet == ANSWER
+
+
+async def test_outcome_that_is_there_is_not_waited_for(ledger: Ledger) -> None:
+    claim = await start_and_claim(ledger)
+    await ledger.end(claim, claim.size, [], ANSWER)
+
+    assert await asyncio.wait_for(ledger.wait_for_outcome("run"), SECONDS) == ANSWER
+
+
+async def test_run_that_does_not_exist_is_not_waited_for(ledger: Ledger) -> None:
+    assert await asyncio.wait_for(ledger.wait_for_outcome("unknown"), SECONDS) is None
+
+
+async def test_wait_that_is_given_up_disturbs_no_other(ledger: Ledger) -> None:
+    claim = await start_and_claim(ledger)
+    patient, given_up = await begin_to_wait(ledger), await begin_to_wait(ledger)
+
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    await ledger.end(claim, claim.size, [], ANSWER)
+
+    assert await asyncio.wait_for(patient, SECONDS) == ANSWER
+
+
+@pytest.fixture
+async def redis_ledger(valkey_url: str, namespace: str) -> AsyncIterator[RedisLedger]:
+    ledger = RedisLedger(valkey_url, namespace=namespace)
+    yield ledger
+    await ledger.close_connections()
+
+
+async def test_outcome_that_was_published_to_nobody_is_found(
+    redis_ledger: RedisLedger, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_live, "LOOK_SECONDS", 0.3)
+    claim = await start_and_claim(redis_ledger)
+    waiting = await begin_to_wait(redis_ledger)
+
+    async with Redis.from_url(valkey_url) as client:
+        await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await redis_ledger.end(claim, claim.size, [], ANSWER)
+
+    assert await asyncio.wait_for(waiting, SECONDS) == ANSWER
+
+
+async def test_subscription_that_broke_is_made_again(
+    redis_ledger: RedisLedger, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_live, "LOOK_SECONDS", 10 * SECONDS)
+    claim = await start_and_claim(redis_ledger)
+    waiting = await begin_to_wait(redis_ledger)
+
+    async with Redis.from_url(valkey_url) as client:
+        await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        async with asyncio.timeout(SECONDS):
+            while not await client.pubsub_channels("*outcome*"):
+                await asyncio.sleep(0.05)
+    await redis_ledger.end(claim, claim.size, [], ANSWER)
+
+    assert await asyncio.wait_for(waiting, SECONDS) == ANSWER
