@@ -11,7 +11,7 @@ from orchestrator.settings import Settings
 CHORD_CLAIM_SECONDS = 23.0
 """How long Celery holds its claim to a chord's body: see docs/protocol.md, section 6."""
 LATEST_DUPLICATE_SECONDS = 60.0
-"""A message may come again so long after its run's lease has lapsed: the longest pause between two publications."""
+"""A message whose worker died before it acknowledged comes again within a lease; this is on top, to be safe."""
 
 
 def find_risky_settings(conf: Any, settings: Settings) -> list[Risk]:

@@ -188,7 +188,7 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
 
     @abstractmethod
     async def reconcile(self, limit: int) -> list[Pointer]:
-        """Move on runs whose deadline has passed: what has to be published again."""
+        """Move on runs whose deadline has passed, those in a queue last: what has to be published again."""
 
     @abstractmethod
     async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:

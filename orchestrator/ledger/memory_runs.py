@@ -65,10 +65,14 @@ class MemoryRuns:
         return pointers_to(parent) if parent else []
 
     def overdue(self, limit: int) -> list[MemoryRun]:
-        """Runs whose deadline has passed, the oldest first."""
+        """Runs whose deadline has passed, those in a queue last, the oldest first."""
         now = self._clock()
-        late = [(run.deadline, run.run_id) for run in self._runs.values() if run.deadline and run.deadline <= now]
-        return [self._runs[run_id] for _, run_id in heapq.nsmallest(limit, late)]
+        late = [
+            (run.status == "queued", run.deadline, run.run_id)
+            for run in self._runs.values()
+            if run.deadline and run.deadline <= now
+        ]
+        return [self._runs[run_id] for _, _, run_id in heapq.nsmallest(limit, late)]
 
     def deadlines(self) -> list[tuple[str, float]]:
         """Runs that have a deadline, the earliest first."""

@@ -211,12 +211,16 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         return summaries[:limit]
 
     async def deadlines(self, limit: int) -> list[tuple[str, float]]:
-        rows = await self._connection.command("ZRANGE", self._keys.due, 0, limit - 1, "WITHSCORES")
-        return [(run_id, float(deadline) / 1000) for run_id, deadline in rows]
+        rows: list[tuple[str, str]] = []
+        for key in (self._keys.due, self._keys.queued):
+            rows += await self._connection.command("ZRANGE", key, 0, limit - 1, "WITHSCORES")
+        found = [(run_id, float(deadline) / 1000) for run_id, deadline in rows]
+        return sorted(found, key=lambda pair: pair[1])[:limit]
 
     async def deadline(self, run_id: str) -> float | None:
-        score = await self._connection.command("ZSCORE", self._keys.due, run_id)
-        return None if score is None else float(score) / 1000
+        commands = [("ZSCORE", key, run_id) for key in (self._keys.due, self._keys.queued)]
+        scores = [float(score) for score in await self._connection.pipeline(commands) if score is not None]
+        return min(scores) / 1000 if scores else None
 
     async def announce(self, records: Sequence[AgentRecord], *, expire_seconds: float) -> None:
         pairs: list[str | float] = []

@@ -24,6 +24,8 @@ class RedisKeys:
         self.outcome_template = f"{namespace}:outcome:{{%s}}:%s"
         self.due = f"{namespace}:due"
         """Sorted set: run id by the deadline at which any worker moves the run on."""
+        self.queued = f"{namespace}:queued"
+        """The same for runs that wait in a queue."""
         self.runs = f"{namespace}:runs"
         """Sorted set: ids of the latest root runs by the time of submission."""
         self.lanes = f"{namespace}:lane:"

@@ -85,6 +85,7 @@ def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any
         "due": keys.due,
         "cancels": keys.cancels,
         "cancels_kept": CANCELS_KEPT,
+        "queued": keys.queued,
         "runs": keys.runs,
         "runs_kept": RUNS_KEPT,
         "grace": milliseconds(settings.grace_seconds),

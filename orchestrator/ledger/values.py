@@ -26,7 +26,7 @@ class LedgerSettings:
     """The ledger's times, in seconds, and its limits. The numbers' reasons are in docs/protocol.md."""
 
     grace_seconds: float = 5.0
-    max_grace_seconds: float = 60.0
+    max_grace_seconds: float = 600.0
     lease_seconds: float = 30.0
     retention_seconds: float = 86_400.0
     session_retention_seconds: float = 2_592_000.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -72,7 +74,8 @@ def test_run_whose_worker_is_killed_in_a_model_call_ends_once(
     wait_until(lambda: run.status() == "done", "the answer is delivered")
     assert shop.effects(f"charged:{key}") == ["charged"]
     assert shop.effects(key) == ["paid up"]
-    assert (counted(run, "invocation"), counted(run, "output"), counted(run, "outcome")) == (2, 1, 1)
+    assert counted(run, "invocation") >= 2  # on a slow machine the short lease may lapse once more
+    assert (counted(run, "output"), counted(run, "outcome")) == (1, 1)
 
 
 def test_tool_that_was_cut_off_runs_again_but_none_that_had_ended(
@@ -164,3 +167,46 @@ def counted_now(shop: Shop, run: Run, kind: str) -> int:
     """How many entries of a kind the run's log has so far."""
     entries = background.run(shop.app.orchestrator.ledger.entries(run.id))
     return sum(entry.type == kind for _, entry in entries)
+
+
+# ---- zombies and copies -------------------------------------------------------------------------
+
+
+def test_worker_that_stood_still_for_longer_than_its_lease_changes_nothing_when_it_goes_on(
+    shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    zombies = Reply(items=[message("from the zombie")], delay_seconds=0.5)
+    scripts.add(key, [tool_call("charge", {"input": key})], zombies, [message("from the heir")])
+    result = chain(shop.careful.s(key), shop.note.s(key=key)).apply_async()
+    wait_until(lambda: len(scripts.asked(key)) == 2, "the model is asked for the second time")
+    run = shop.app.orchestrator.run(result.parent.id)
+
+    os.killpg(worker.pid, signal.SIGSTOP)
+    stack.start_worker(f"worker{len(stack.processes)}")
+    assert result.get(timeout=SECONDS) == "from the heir"
+    os.killpg(worker.pid, signal.SIGCONT)
+
+    worker.wait_for_log(f"[{run.id}] ignored")
+    wait_until(lambda: run.status() == "done", "the answer is delivered")
+    assert counted(run, "invocation") >= 2  # on a slow machine the short lease may lapse once more
+    assert (counted(run, "output"), counted(run, "outcome")) == (1, 1)
+    assert shop.effects(f"charged:{key}") == ["charged"]
+    assert shop.effects(key) == ["from the heir"]
+
+
+def test_many_copies_of_a_message_are_one_invocation(
+    shop: Shop, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    scripts.add(key, Reply(items=[message("once")], delay_seconds=0.5))
+    orchestrator = shop.app.orchestrator
+    new = new_run(shop.echo, key, run_id=key, settings=load_settings())
+    pointer = background.run(orchestrator.ledger.start(new))
+
+    orchestrator.client.publish([pointer] * 10)
+
+    run = orchestrator.run(key)
+    assert run.result(SECONDS) == "once"
+    orchestrator.client.publish([pointer] * 10)  # when it has long ended
+    wait_until(lambda: shop.app.backend.client.llen("celery") == 0, "all copies are taken")
+    assert (counted(run, "invocation"), counted(run, "outcome")) == (1, 1)
+    assert len(scripts.asked(key)) == 1

@@ -101,7 +101,7 @@ class Observer:
 
     def due(self) -> list[str]:
         """Runs that have a deadline: there is something left to do for them."""
-        return list(self._redis.zrange(self._keys.due, 0, -1))
+        return [*self._redis.zrange(self._keys.due, 0, -1), *self._redis.zrange(self._keys.queued, 0, -1)]
 
     def is_quiet(self, workers: int | None = None) -> bool:
         """Whether no message waits in a queue or in a worker's hands, and, if asked, only so many workers have leases.

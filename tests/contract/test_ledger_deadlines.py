@@ -63,6 +63,18 @@ async def test_reconcile_moves_on_no_more_than_it_was_asked_for(hasty: Ledger) -
     assert len(await hasty.reconcile(2)) == 1
 
 
+async def test_runs_in_a_long_queue_keep_no_lost_one_waiting(make_ledger: MakeLedger) -> None:
+    ledger = make_ledger(LedgerSettings(grace_seconds=0.1, lease_seconds=0.3))
+    for number in range(20):
+        await ledger.start(new_run(f"waits{number}"))
+    await start_and_claim(ledger, "lost")
+    await asyncio.sleep(0.4)
+
+    [first] = await ledger.reconcile(1)
+
+    assert first.run_id == "lost"
+
+
 # ---- running ----------------------------------------------------------------------------------
 
 

@@ -249,7 +249,7 @@ async def test_the_keys_of_a_tree_share_its_hash_tag(ledger: RedisLedger, client
 
     keys = {key.removeprefix(f"{namespace}:") async for key in client.scan_iter(f"{namespace}:*")}
 
-    shared = {"due", "runs"}
+    shared = {"queued", "runs"}
     assert shared < keys
     assert len(keys - shared) == 4
     assert all(key.startswith(("run:{run}:run", "log:{run}:run")) for key in keys - shared)

@@ -23,8 +23,8 @@ from tests.chaos.workload import AGENTS
 from tests.resilience.crash_worker import CLAIM_SECONDS, Place, start_worker
 from tests.support.stack import wait_until
 
-DEATH_SECONDS = 20.0
-END_SECONDS = 30.0
+DEATH_SECONDS = 60.0
+END_SECONDS = 90.0
 STOP_SECONDS = 10.0
 SIDE_BY_SIDE = 8
 SUBJECT = "item-1"

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.embedded import EmbeddedValkey
 from tests.resilience.journey import SUBJECT, Case, Journey, travel_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CASES = [
     # Taking a step.

@@ -49,6 +49,7 @@ redis.call('HSET', run_key(id), 'fence', string.format('%d', fence))
 local tries = redis.call('HINCRBY', run_key(id), 'tries', 1)
 set(id, 'status', 'running', 'holder', args.message)
 leave_lane(id)
+drop_deadline(id, true)
 renew_lease(id)
 add_entry(id, fill(args.invoked, {task = get(id, 'task'), fence = fence}))
 

@@ -10,6 +10,6 @@ if not get(id, 'outcome') then
   refuse('UNFINISHED')
 end
 set(id, 'status', 'done')
-redis.call('ZREM', settings.due, id)
+drop_deadline(id)
 redis.call('PEXPIRE', run_key(id), settings.retention)
 redis.call('PEXPIRE', log_key(id), settings.retention)

@@ -1,7 +1,12 @@
 -- The moves of a run that scripts share. Prepended to each of them, after base.lua and spending.lua.
 
-local function set_deadline(id, deadline)
-  redis.call('ZADD', settings.due, deadline, id)
+-- Queued runs have a set of their own: a hundred thousand of them must not keep the others waiting.
+local function set_deadline(id, deadline, is_queued)
+  redis.call('ZADD', is_queued and settings.queued or settings.due, deadline, id)
+end
+
+local function drop_deadline(id, is_queued)
+  redis.call('ZREM', is_queued and settings.queued or settings.due, id)
 end
 
 local function renew_lease(id)
@@ -41,7 +46,8 @@ end
 local function queue_run(id)
   set(id, 'status', 'queued', 'grace', settings.grace)
   redis.call('HDEL', run_key(id), 'holder')
-  set_deadline(id, now + settings.grace)
+  drop_deadline(id)
+  set_deadline(id, now + settings.grace, true)
 end
 
 -- A parked run goes on, with or without all that it waited for. Until it parks again, a cancel finds its waits.

@@ -78,6 +78,6 @@ local wakes_at = earlier(args.timer_at, ends_at(id))
 if wakes_at then
   set_deadline(id, wakes_at)
 else
-  redis.call('ZREM', settings.due, id)
+  drop_deadline(id)
 end
 return {false, pointers}
