@@ -11,7 +11,7 @@ from typing import Any, Protocol, Unpack
 from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome
 from orchestrator.handover import not_loaded
-from orchestrator.joining import find_summariser, interrupt_floor, summary_run, with_live_agent
+from orchestrator.joining import find_summariser, interrupt_floor, is_to_be_summed_up, summary_run, with_live_agent
 from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
 from orchestrator.ledger.sessions import IfBusy, Joining
 from orchestrator.loop import background
@@ -144,7 +144,7 @@ class Client:
         if joining.if_busy == "interrupt":
             for pointer in await interrupt_floor(new.run_id, joining.session, ledger):
                 await asyncio.to_thread(self._try_to_publish, pointer)
-        if compaction and record and record.exchanges > compaction.after:
+        if compaction and is_to_be_summed_up(record, compaction):
             await self._start(summary_run(new, joining, compaction, queue, registry, self._settings))
 
     async def _start(self, new: NewRun) -> None:

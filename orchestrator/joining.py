@@ -16,6 +16,8 @@ from orchestrator.submission import new_run
 
 logger = logging.getLogger(__name__)
 
+SUMMARY_PREFIX = "compact-"
+"""How the ids of runs begin that sum a session up."""
 SUMMARISE = (
     "Summarise the conversation so far for somebody who goes on with it: what the user wants, what was found out and "
     "done, what is open. Answer with the summary alone."
@@ -54,6 +56,13 @@ async def find_summariser(compaction: Compaction, session: str, ledger: Ledger, 
     return found.queue
 
 
+def is_to_be_summed_up(record: SessionRecord | None, compaction: Compaction) -> bool:
+    """Whether the session is long enough, and no run is about to sum it up already."""
+    if record is None or record.exchanges <= compaction.after:
+        return False
+    return not any(run_id.startswith(SUMMARY_PREFIX) for run_id in (record.floor or "", *record.line))
+
+
 def summary_run(
     behind: NewRun, joining: Joining, compaction: Compaction, queue: str | None, registry: Registry, settings: Settings
 ) -> NewRun:
@@ -62,7 +71,7 @@ def summary_run(
     return new_run(
         (registry.find(agent) or agent) if isinstance(agent, str) else agent,
         SUMMARISE,
-        run_id="compact-" + hashlib.sha256(behind.run_id.encode()).hexdigest()[:16],
+        run_id=SUMMARY_PREFIX + hashlib.sha256(behind.run_id.encode()).hexdigest()[:16],
         settings=settings,
         queue=queue,
         joining=Joining(joining.session, keeps_agent=False, keep_last=compaction.keep, compacts=True),
@@ -74,4 +83,4 @@ async def interrupt_floor(run_id: str, session: str, ledger: Ledger) -> list[Poi
     record = await ledger.session(session)
     if record is None or record.floor in (None, run_id) or run_id not in record.line:
         return []
-    return await ledger.cancel(record.floor)
+    return await ledger.cancel(record.floor, reason=f"run {run_id} took its place in session {session}")

@@ -9,9 +9,18 @@ import pytest
 
 from orchestrator.agent import Agent
 from orchestrator.client import Client
-from orchestrator.errors import AgentNotLoaded, InvalidInput, MaxTurnsExceeded, RunCancelled, RunFailed, SessionBusy
+from orchestrator.errors import (
+    AgentNotLoaded,
+    InvalidInput,
+    MaxTurnsExceeded,
+    OutputGuardrailTripwireTriggered,
+    RunCancelled,
+    RunFailed,
+    SessionBusy,
+)
 from orchestrator.exchange import SUMMARY
 from orchestrator.flow import Flow
+from orchestrator.guardrail import GuardrailFunctionOutput, output_guardrail
 from orchestrator.loop import background
 from orchestrator.models.base import Item
 from orchestrator.session import Compaction, Session
@@ -139,6 +148,22 @@ def test_failed_run_leaves_no_call_that_was_never_answered() -> None:
     assert calls == {item["call_id"] for item in left if item.get("type") == "function_call_output"}
     unknown = [item["output"] for item in left if "Unknown" in str(item.get("output"))]
     assert all("may have taken effect" in output for output in unknown)
+
+
+def test_answer_that_a_guardrail_has_blocked_is_not_remembered() -> None:
+    @output_guardrail
+    def keep_secrets(context: Any, agent: Any, output: Any) -> GuardrailFunctionOutput:
+        """Trips over the word."""
+        return GuardrailFunctionOutput(output_info=None, tripwire_triggered="secret" in str(output))
+
+    desk = Desk(function_call("look_up", {"order": "A1"}), "the secret", "fine", output_guardrails=[keep_secrets])
+    with pytest.raises(OutputGuardrailTripwireTriggered):
+        desk.say("Tell me.")
+
+    desk.say("Well?")
+
+    seen = texts(list(desk.model.requests[2].input))
+    assert seen == ["Tell me.", "call look_up", "output A1 is on its way", "Well?"]
 
 
 # ---- who goes on --------------------------------------------------------------------------------
