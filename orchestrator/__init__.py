@@ -63,6 +63,7 @@ from orchestrator.errors import (
     ToolRemoved,
     ToolTimeoutError,
     UserError,
+    WrongRunState,
 )
 from orchestrator.events import Event
 from orchestrator.flow import Flow
@@ -190,6 +191,7 @@ __all__ = [
     "ToolsToFinalOutputResult",
     "Usage",
     "UserError",
+    "WrongRunState",
     "arun_inline",
     "ask_person",
     "at_least",

@@ -71,6 +71,7 @@ class ActiveRun:
             tool_name=call["name"],
             call_id=call["call_id"],
             arguments=call["arguments"],
+            origin=self.state.origin,
         )
 
     async def find_guarded(self, toolbox: Toolbox) -> Set[str]:

@@ -12,10 +12,10 @@ from typing import Any, TypedDict
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from orchestrator.approval import NeedsApproval, check_approval
-from orchestrator.entries import DEFAULT_MAX_TURNS
 from orchestrator.errors import ModelBehaviorError, UserError
 from orchestrator.handoff import IsEnabled, to_function_name
 from orchestrator.models.base import Item, ToolSpec
+from orchestrator.options import DEFAULT_MAX_TURNS
 from orchestrator.result import RunResult
 from orchestrator.runnable import Runnable
 from orchestrator.strict_schema import strict_json_schema

@@ -18,10 +18,19 @@ NOTE_LENGTH = 120
 
 
 async def new_child(
-    claim: Claim, call: Item, tool: FunctionTool | AgentTool, *, caller: str, context: Any, options: RunOptions
+    claim: Claim,
+    call: Item,
+    tool: FunctionTool | AgentTool,
+    *,
+    caller: str,
+    context: Any,
+    options: RunOptions,
+    origin: str | None = None,
 ) -> NewRun:
     """The child run for one call. Raises `ModelBehaviorError` for arguments that an agent's tool cannot take."""
-    served = ToolCall(agent=caller, tool_name=call["name"], call_id=call["call_id"], arguments=call["arguments"])
+    served = ToolCall(
+        agent=caller, tool_name=call["name"], call_id=call["call_id"], arguments=call["arguments"], origin=origin
+    )
     below = options.below()
     if isinstance(tool, AgentTool):
         items = await tool.build_input(call["arguments"])

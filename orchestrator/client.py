@@ -10,12 +10,14 @@ from typing import Any, Protocol, Unpack
 
 from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome
+from orchestrator.errors import RunNotFound
 from orchestrator.handover import not_loaded
 from orchestrator.joining import find_summariser, interrupt_floor, is_to_be_summed_up, summary_run, with_live_agent
 from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
 from orchestrator.ledger.sessions import IfBusy, Joining
 from orchestrator.loop import background
 from orchestrator.registry import Registry
+from orchestrator.retry import check_retry, retry_run, who_goes_on
 from orchestrator.run import Run
 from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
 from orchestrator.runnable import Runnable
@@ -87,6 +89,26 @@ class Client:
 
     async def _cancel(self, run_ids: Sequence[str], reason: str | None) -> None:
         await asyncio.gather(*(Run(run_id, self).acancel(reason) for run_id in run_ids))
+
+    async def retry(self, run_id: str, *, from_turn: int | None, **options: Unpack[OptionKeywords]) -> Run:
+        """`Run.aretry`, on the background loop."""
+        summary = await self.ledger.summary(run_id)
+        if summary is None:
+            raise RunNotFound(f"There is no run {run_id!r}: never submitted, or past its retention.", run_id=run_id)
+        entries = [entry for _, entry in await self.ledger.entries(run_id)]
+        first = check_retry(summary, entries, from_turn)
+        old = first.options.model_copy(update={"expires_at": None, "deadline_at": None})
+        given: OptionKeywords = {**options, "run_options": options.get("run_options") or old}
+        chosen = refuse_passed_deadline(make_options(**given))
+        queue = await self._queue_of(who_goes_on(summary, entries, from_turn))
+        new = retry_run(summary, entries, from_turn=from_turn, options=chosen, queue=queue)
+        await self._start(new)
+        return Run(new.run_id, self)
+
+    async def _queue_of(self, name: str) -> str | None:
+        found = self._registry.find(name)
+        record = None if found else await self._find_elsewhere(name, None)
+        return found.queue if found else record.queue if record else None
 
     def recent(self, limit: int = 20, *, tag: str | None = None) -> list[RunSummary]:
         """The latest submitted runs, newest first; with a tag, only those that have it."""

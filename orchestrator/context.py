@@ -42,6 +42,8 @@ class ToolContext(RunContext[C]):
     arguments: str = ""
     """The call's arguments, as the model wrote them."""
 
+    origin: str | None = None
+    """The first of the runs that this one is a retry of."""
     cancelled: bool = False
     """Whether nobody waits for this call any more: the run was cancelled, is out of time, or goes on elsewhere.
 
@@ -66,7 +68,7 @@ class ToolContext(RunContext[C]):
     @property
     def idempotency_key(self) -> str:
         """Stays the same however often this call is run: give it to the service that you change."""
-        return f"{self.run_id}:{self.call_id}"
+        return f"{self.origin or self.run_id}:{self.call_id}"
 
 
 RunContextWrapper = RunContext

@@ -11,63 +11,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from orchestrator.budget import Budget, Quantity
+from orchestrator.budget import Quantity
 from orchestrator.entry_base import VERSION as VERSION
 from orchestrator.entry_base import EntryBase as EntryBase
 from orchestrator.errors import MessageError, NewerVersion
-from orchestrator.model_settings import ModelSettings
+from orchestrator.options import RunOptions as RunOptions
 from orchestrator.question import Question
 from orchestrator.usage import Usage
 from orchestrator.verdicts import Checked as Checked
 from orchestrator.verdicts import Decided as Decided
 
-DEFAULT_MAX_TURNS = 10
-
 Item = dict[str, Any]
 ContextPatch = dict[str, Any]
 """The top-level fields of the run's context that changed, with their new values."""
-
-
-class RunOptions(BaseModel):
-    """What one submit may set for the whole run. It is JSON, and travels with the run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_turns: int | None = Field(default=DEFAULT_MAX_TURNS, ge=0)
-    """Model calls allowed, over all handoffs. `None` is no limit."""
-    model: str | None = None
-    """Beats every agent's own model."""
-    agent_models: dict[str, str] = {}
-    """Model by agent's name: beats `model`."""
-    model_settings: ModelSettings | None = None
-    """Overlays every agent's own settings."""
-    tool_not_found_behavior: Literal["raise_error", "return_error_to_model"] = "raise_error"
-    tool_name_collision_policy: Literal["warn", "error"] = "warn"
-    max_function_tool_concurrency: int | None = Field(default=None, ge=1)
-    stream: bool = False
-    """Publish replies as they are written even while nobody reads: whoever comes within minutes finds them."""
-    expires_at: float | None = None
-    """Unix time by which a worker must have begun."""
-    tenant: str = Field(default="", max_length=200)
-    """On whose behalf: tenants share limits and queues fairly. Called agents and tools work for the same one."""
-    priority: int | None = Field(default=None, ge=0, le=255)
-    """0 comes first, 9 last: in the broker's queues, and among the tenant's own runs that wait for a limit."""
-    deadline_at: float | None = None
-    """Unix time by which the run, and all below it, must have ended."""
-    budget: Budget | None = None
-    """What the run, and all below it, may spend."""
-    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(default=(), max_length=20)
-    """Words to find the run by."""
-    metadata: dict[str, Any] = {}
-    """JSON that is shown with the run. No agent sees it."""
-
-    def below(self) -> RunOptions:
-        """The options of a run that this one starts."""
-        return self.model_copy(update={"expires_at": None, "tags": (), "metadata": {}})
-
-    def under(self, above: RunOptions) -> RunOptions:
-        """These options inside the limits of a whole tree."""
-        return self.model_copy(update={"deadline_at": above.deadline_at, "budget": above.budget})
 
 
 class ToolCall(BaseModel):
@@ -80,6 +36,8 @@ class ToolCall(BaseModel):
     tool_name: str
     call_id: str
     arguments: str
+    origin: str | None = None
+    """The run that the call's idempotency key names, if it is not the caller's own."""
 
 
 class FlowScope(BaseModel):
@@ -92,6 +50,18 @@ class FlowScope(BaseModel):
     flow_input: Any = None
     named: dict[str, Any] = {}
     """Results of earlier steps, by name."""
+
+
+class RetryOf(BaseModel):
+    """Which run a run repeats, and from where on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    turns: int
+    """How many turns were taken over."""
+    origin: str
+    """The first run of all: calls that begin again keep the idempotency keys that they had there."""
 
 
 class RunInput(EntryBase):
@@ -108,6 +78,8 @@ class RunInput(EntryBase):
     """The conversation that this run goes on with."""
     scope: FlowScope | None = None
     """Of a flow's run: what text alone does not say."""
+    retry: RetryOf | None = None
+    """The run that this one repeats."""
 
 
 class SessionHistory(EntryBase):

@@ -35,6 +35,7 @@ OrchestratorError
 │   ├── AlreadyDecided           somebody was faster, or the time to decide had passed
 │   ├── RunOver                  the run has ended or is being cancelled
 │   └── InvalidAnswer            the answer does not fit the question's type
+├── WrongRunState                the run is not in a state for that: retried while it works, say
 ├── RunNotFound                  no ledger under that id: never submitted, or past its retention
 ├── CursorExpired                what came after that event is gone: read without `after`
 ├── ResultTimeout                the run has not ended yet; it goes on
@@ -219,6 +220,10 @@ class RunOver(DecisionError):
 
 class InvalidAnswer(DecisionError):
     """The answer does not fit the type that the question asks for."""
+
+
+class WrongRunState(OrchestratorError):
+    """The run is not in a state in which that can be done."""
 
 
 class RunNotFound(OrchestratorError):

@@ -102,6 +102,7 @@ class QueuedTool:
             tool_name=self._call.tool_name,
             call_id=self._call.call_id,
             arguments=self._call.arguments,
+            origin=self._call.origin,
         )
         result = await call_guarded_tool(self._tool, context, None)
         return self._answer(result, binding.take_patch())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from orchestrator.entries import Outcome
 from orchestrator.errors import ResultTimeout, RunNotFound, restore_failure
@@ -12,6 +12,7 @@ from orchestrator.events import Event, follow_run
 from orchestrator.ledger.base import RunSummary, Status
 from orchestrator.loop import background
 from orchestrator.models.base import Item
+from orchestrator.run_options import OptionKeywords
 from orchestrator.run_questions import RunQuestions
 from orchestrator.state import fold
 
@@ -69,6 +70,18 @@ class Run(RunQuestions):
         """`cancel` for async code."""
         pointers = await background.arun(self._client.ledger.cancel(self.id, reason=reason))
         await asyncio.to_thread(self._client.publish, pointers)
+
+    def retry(self, from_turn: int | None = None, **options: Unpack[OptionKeywords]) -> Run:
+        """Run a failed or cancelled run again, with the code and the options of now, as a new run.
+
+        It takes over the good turns, or `from_turn` of them; 0 begins with the input. Calls of tools that have ended
+        are not made again. Retrying twice gives the same run. Raises `WrongRunState`, `InvalidInput`, `RunNotFound`.
+        """
+        return background.run(self._client.retry(self.id, from_turn=from_turn, **options))
+
+    async def aretry(self, from_turn: int | None = None, **options: Unpack[OptionKeywords]) -> Run:
+        """`retry` for async code."""
+        return await background.arun(self._client.retry(self.id, from_turn=from_turn, **options))
 
     def to_input_list(self) -> list[Item]:
         """The whole conversation so far, to go on from in another run: `agent.submit([*items, new])`."""

@@ -72,6 +72,8 @@ class RunState:
     has_last_reply: bool = False
     """Whether that call was made."""
     session: str | None = None
+    origin: str | None = None
+    """The run that idempotency keys name, if it is not this one: a retry keeps them."""
     outcome: Outcome | None = None
 
     def apply(self, entry: Entry) -> None:
@@ -79,6 +81,7 @@ class RunState:
         match entry:
             case RunInput():
                 self.agent, self.history, self.given = entry.agent, list(entry.items), list(entry.items)
+                self.origin = entry.retry.origin if entry.retry else None
                 self.context, self.given_context, self.options = entry.context, entry.context, entry.options
                 self.session = entry.session
             case SessionHistory():

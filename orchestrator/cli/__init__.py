@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.commands_control import cancel, retry
 from orchestrator.cli.commands_decide import answer, approvals, approve, reject
 from orchestrator.cli.commands_demo import demo
 from orchestrator.cli.commands_doctor import doctor
 from orchestrator.cli.commands_graph import graph
 from orchestrator.cli.commands_health import health
 from orchestrator.cli.commands_limits import show_limits
-from orchestrator.cli.commands_look import cancel, list_runs, show
+from orchestrator.cli.commands_look import list_runs, show
 from orchestrator.cli.commands_runs import run, submit, watch
 from orchestrator.cli.commands_session import show_session
 from orchestrator.cli.commands_stack import up, worker
@@ -68,7 +69,23 @@ def prepare(
     context.obj = Session(app_name, data_dir)
 
 
-for command in (up, submit, run, watch, show, cancel, approvals, approve, reject, answer, demo, doctor, graph, health):
+for command in (
+    up,
+    submit,
+    run,
+    watch,
+    show,
+    cancel,
+    retry,
+    approvals,
+    approve,
+    reject,
+    answer,
+    demo,
+    doctor,
+    graph,
+    health,
+):
     app.command(epilog=HELP)(command)
 app.command("list", epilog=HELP)(list_runs)
 app.command("session", epilog=HELP)(show_session)

@@ -1,4 +1,4 @@
-"""`show`, `list` and `cancel`: look at runs that were submitted, and stop them."""
+"""`show` and `list`: look at runs that were submitted."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from orchestrator.cli.console import (
     say,
     text_of,
 )
-from orchestrator.cli.exits import CommandError
 from orchestrator.cli.follow import read_events
 from orchestrator.cli.nodes import RunNode, RunState
 from orchestrator.cli.render import RUN_STYLES, outcome_text, render_run
 from orchestrator.cli.tree import fold_events
 from orchestrator.errors import RunNotFound
-from orchestrator.ledger.base import RUNS_KEPT, RunSummary
+from orchestrator.ledger.base import RunSummary
 from orchestrator.loop import background
 from orchestrator.question import describe_question
 
@@ -83,33 +82,11 @@ def list_runs(
     print_table(table)
 
 
-def cancel(
-    context: typer.Context,
-    run_ids: Annotated[list[str] | None, typer.Argument(metavar="RUN…", help="The runs' ids.")] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="All runs with this tag that have not ended.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="What to tell whoever waits for the result.")] = None,
-) -> None:
-    """Stop runs and all that they wait for. What has happened stays in the ledger."""
-    if bool(run_ids) == bool(tag):
-        raise CommandError(
-            "Name the runs to cancel, or a tag: orchestrator cancel RUN…, orchestrator cancel --tag TAG."
-        )
-    client = context.obj.connect().client
-    found = client.recent(RUNS_KEPT, tag=tag) if tag else [client.run(run_id).summary() for run_id in run_ids or ()]
-    if not found:
-        say(f"No runs with tag {tag!r}.")
-    going = [summary.run_id for summary in found if summary.outcome is None]
-    client.cancel(going, reason)
-    for run_id in going:
-        say(f"Run {run_id} is being cancelled.")
-    for summary in found:
-        if summary.outcome is not None and not tag:
-            say(f"Run {summary.run_id} has ended already.")
-
-
 def _print_rest(node: RunNode, flower_url: str | None) -> None:
     say()
     say(f"Input: {clean(text_of(node.input))}")
+    if node.retry_of:
+        say(f"Retry of: {node.retry_of.run_id}, of which it took over {node.retry_of.turns} turns")
     if node.options.tags:
         say(f"Tags: {clean(', '.join(node.options.tags))}")
     if node.options.metadata:

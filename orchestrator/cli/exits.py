@@ -17,6 +17,7 @@ from orchestrator.errors import (
     RunNotFound,
     SubmitError,
     UserError,
+    WrongRunState,
 )
 
 ANSWERED = 0
@@ -50,7 +51,7 @@ def exit_code_of(error: OrchestratorError) -> int:
             return CANCELLED
         case ResultTimeout():
             return TIMEOUT
-        case UserError() | SubmitError() | RunNotFound():
+        case UserError() | SubmitError() | RunNotFound() | WrongRunState():
             return USAGE
         case _:
             return FAILED

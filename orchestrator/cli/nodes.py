@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from orchestrator.entries import BudgetNotice, Item, Outcome, RunOptions
+from orchestrator.entries import BudgetNotice, Item, Outcome, RetryOf, RunOptions
 from orchestrator.question import Question
 from orchestrator.usage import Usage
 
@@ -94,6 +94,7 @@ class RunNode:
     calls: dict[str, CallNode] = field(default_factory=dict)
     notices: list[BudgetNotice] = field(default_factory=list)
     options: RunOptions = field(default_factory=RunOptions)
+    retry_of: RetryOf | None = None
 
     @property
     def active(self) -> str:

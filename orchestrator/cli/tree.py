@@ -48,6 +48,7 @@ class RunTree:
         match entry:
             case RunInput():
                 run.name, run.input, run.began_at, run.options = entry.agent, entry.items, at, entry.options
+                run.retry_of = entry.retry
             case SessionHistory():
                 run.name = entry.agent or run.name
             case Invoked():

@@ -94,6 +94,11 @@ def options_of(entry: EntryBase) -> RunOptions:
     return entry.options if isinstance(entry, RunInput) else RunOptions()
 
 
+def retried_run(entry: EntryBase) -> str | None:
+    """The run that a run with this first entry repeats."""
+    return entry.retry.run_id if isinstance(entry, RunInput) and entry.retry else None
+
+
 def read_entries(
     entries: Sequence[EntryBase],
     *,

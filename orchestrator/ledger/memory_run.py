@@ -44,6 +44,8 @@ class MemoryRun:
     tree_started_at: float
     cancel: bool = False
     cancel_reason: str | None = None
+    retry_of: str | None = None
+    retried_by: str | None = None
     status: Status = "queued"
     step: int = 1
     fence: int = 0
@@ -102,6 +104,8 @@ class MemoryRun:
             size=self.size,
             tags=self.options.tags,
             cancel_reason=self.cancel_reason,
+            retry_of=self.retry_of,
+            retried_by=self.retried_by,
             metadata=self.options.metadata,
             questions=[asked.question for asked in self.questions.values() if not asked.verdict],
         )

@@ -135,9 +135,13 @@ class MemoryRuns:
             tree_started_at=root.started_at if root else now,
             cancel=is_cancelled,
             cancel_reason=reason if is_cancelled else None,
+            retry_of=entry_rules.retried_run(new.entry),
         )
         self._runs[new.run_id] = run
-        self.add_entry(run, new.entry)
+        for entry in (new.entry, *new.copied):
+            self.add_entry(run, entry)
+        if (old := run.retry_of) and (repeated := self.find(old)):
+            repeated.retried_by = new.run_id
         self.queue(run)
         return run
 

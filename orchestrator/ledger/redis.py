@@ -60,7 +60,8 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
 
     async def start(self, run: NewRun) -> Pointer | None:
         arguments = {"new": codec.new_run_arguments(run)}
-        rows = await self._scripts.call("start", arguments, [dump_entry(run.entry)], run_id=run.run_id)
+        texts = [dump_entry(entry) for entry in (run.entry, *run.copied)]
+        rows = await self._scripts.call("start", arguments, texts, run_id=run.run_id)
         return next(iter(codec.read_pointers(rows)), None)
 
     async def claim(

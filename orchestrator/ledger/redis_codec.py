@@ -43,6 +43,7 @@ def new_run_arguments(run: NewRun, *, caller: str = "") -> dict[str, Any]:
         "continuation": json.dumps(dict(run.continuation), ensure_ascii=False),
         "parent": parent,
         "parent_call": parent_call,
+        "retry_of": entry_rules.retried_run(run.entry),
         "is_counted": entry_rules.is_counted_call(caller, run.task) or None,
         "tags": json.dumps(options.tags, ensure_ascii=False) if options.tags else None,
         "metadata": json.dumps(options.metadata, ensure_ascii=False) if options.metadata else None,
@@ -232,6 +233,8 @@ def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
         size=int(fields["size"]),
         tags=tuple(json.loads(fields.get("tags", "[]"))),
         cancel_reason=fields.get("cancel_reason"),
+        retry_of=fields.get("retry_of"),
+        retried_by=fields.get("retried_by"),
         metadata=json.loads(fields.get("metadata", "{}")),
         questions=read_questions(fields.get("questions", "{}")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -69,6 +69,8 @@ class NewRun:
     continuation: Mapping[str, Any] = field(default_factory=dict)
     parent: tuple[str, str] | None = None
     """The run that waits for this one, and its call id."""
+    copied: Sequence[EntryBase] = ()
+    """Entries of the run that it repeats, which follow its first."""
     joining: Joining | None = None
     """The session that it goes on with, where it may have to wait in line."""
     tenant: str = ""
@@ -132,6 +134,8 @@ class RunSummary:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     cancel_reason: str | None = None
+    retry_of: str | None = None
+    retried_by: str | None = None
 
     questions: list[Question] = field(default_factory=list)
     """What people are asked and have not decided."""

@@ -59,7 +59,15 @@ async def _new_child(
     """The run that will answer the call; `None` where the call failed at once, its arguments being wrong, say."""
     context = None if run.state.context is None else {**run.state.context, **(patch or {})}
     try:
-        return await new_child(run.claim, call, tool, caller=run.agent.name, context=context, options=run.state.options)
+        return await new_child(
+            run.claim,
+            call,
+            tool,
+            caller=run.agent.name,
+            context=context,
+            options=run.state.options,
+            origin=run.state.origin,
+        )
     except Exception as error:
         tool_context = run.tool_context(call)
         output = await failed_output(error, call, tool, tool_context, keep_value=run.keeps_values)

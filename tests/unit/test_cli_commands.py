@@ -16,7 +16,7 @@ from orchestrator.cli.commands_stack import main_names
 from orchestrator.errors import LedgerUnavailable
 from orchestrator.limits import Caps, Limit
 from orchestrator.models.base import Model
-from orchestrator.testing import ScriptedModel, function_call
+from orchestrator.testing import ScriptedModel, function_call, refusal_message
 from orchestrator.tool import function_tool
 from tests.support.in_process import InProcess
 
@@ -297,6 +297,26 @@ def test_cancel_needs_runs_or_a_tag(busy: Command, arguments: list[str]) -> None
 
     assert result.exit_code == 2
     assert "Name the runs to cancel, or a tag" in result.output
+
+
+def test_retry_prints_the_new_runs_id(use: Callable[[InProcess], Command]) -> None:
+    command = use(InProcess([clerk(ScriptedModel([refusal_message("No."), "It is 3."]))]))
+    command("run", "clerk", "1 plus 2", "--run-id", "mine")
+
+    result = command("retry", "mine")
+
+    assert result.stdout == "mine.retry1\n"
+    assert "It is 3." in command("watch", "mine.retry1").stdout
+    assert "Retry of: mine, of which it took over 0 turns" in command("show", "mine.retry1").stdout
+
+
+def test_a_run_that_has_not_ended_is_not_retried(busy: Command) -> None:
+    busy("submit", "clerk", "a", "--run-id", "mine")
+
+    result = busy("retry", "mine")
+
+    assert result.exit_code == 2
+    assert "Run mine has not ended: cancel it first" in " ".join(result.output.split())
 
 
 def test_list_shows_runs_by_tag(busy: Command) -> None:

@@ -159,7 +159,7 @@ local function create_run(new, entry)
   local id = new.run_id
   set(id, 'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
     'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation)
-  for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call', 'tags', 'metadata', 'budget'}) do
+  for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call', 'tags', 'metadata', 'budget', 'retry_of'}) do
     if new[field] then
       set(id, field, new[field])
     end
