@@ -29,8 +29,11 @@ from orchestrator import (
     tool_input_guardrail,
     tool_output_guardrail,
 )
+from orchestrator.entries import Checked
+from orchestrator.loop import background
 from orchestrator.models.base import ModelReply, ModelRequest, OnDelta
 from orchestrator.testing import ScriptedModel, function_call, text_message
+from tests.support.in_process import InProcess
 
 PASSES = GuardrailFunctionOutput("fine", tripwire_triggered=False)
 TRIPS = GuardrailFunctionOutput({"reason": "homework"}, tripwire_triggered=True)
@@ -320,3 +323,30 @@ def test_a_guardrail_that_returns_something_else_ends_the_run() -> None:
 
     with pytest.raises(UserError, match="`check` must return GuardrailFunctionOutput"):
         run_inline(Agent("a", model=ScriptedModel(["Hi."]), input_guardrails=[check]), "Hi.")
+
+
+# ---- after a crash --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_parallel", [True, False])
+async def test_a_worker_that_takes_over_does_not_ask_again(in_parallel: bool) -> None:
+    asked: list[str] = []
+
+    @input_guardrail(run_in_parallel=in_parallel)
+    def check(context: RunContext[Any], agent: Agent[Any], given: Any) -> GuardrailFunctionOutput:
+        asked.append("check")
+        return PASSES
+
+    office = InProcess([Agent("a", model=ScriptedModel(["Hello."]), input_guardrails=[check])], is_busy=True)
+    run = await office.client.asubmit("a", "Hi.", run_id="run")
+    ledger = office.ledger
+    dead = await background.arun(ledger.claim("run", 1, message_id="m1", worker="w1"))
+    assert dead is not None
+    verdict = Checked(stage="input", guardrail="check", tripped=False)
+    await background.arun(ledger.append(dead, dead.size, [verdict]))
+    [pointer] = await background.arun(ledger.release(dead, dead.size + 1, []))
+
+    await background.arun(office._perform(pointer))
+
+    assert await run.aresult(5) == "Hello."
+    assert asked == []
