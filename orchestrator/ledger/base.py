@@ -192,7 +192,7 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
 
     @abstractmethod
     async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:
-        """Let the timer of runs that are parked at these steps (run id, step) pass now."""
+        """Let the timer of runs that park at these steps (run id, step), or have parked there, pass now."""
 
     # ---- reads ------------------------------------------------------------------------------
 

@@ -141,6 +141,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         writing = read_entries(entries, settled=settled, usage=usage)
         run = self._begin_move(claim, at, writing)
         run.status, run.holder, run.note = "parked", None, note
+        timer_at = self._clock() if timer_at is not None and run.hastened == run.step else timer_at
         run.deadline = min((at for at in (timer_at, run.spending.ends_at) if at is not None), default=None)
         run.waits = {}
         pointers = [pointer for child in children for pointer in self._runs.wait_for_new(run, child)]
@@ -219,8 +220,12 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
     async def hasten(self, sleeping: Sequence[tuple[str, int]]) -> None:
         for run_id, step in sleeping:
             run = self._runs.find(run_id)
-            if run and run.status == "parked" and run.step == step and run.deadline is not None:
+            if run is None or run.step != step:
+                continue
+            if run.status == "parked" and run.deadline is not None:
                 run.deadline = self._clock()
+            elif run.status == "running":
+                run.hastened = step  # it is about to park: what calls it back was quicker
 
     # ---- reads ------------------------------------------------------------------------------
 

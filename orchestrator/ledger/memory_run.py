@@ -54,6 +54,8 @@ class MemoryRun:
     grace_seconds: float = 0.0
     deadline: float | None = None
     """When any worker moves the run on."""
+    hastened: int = 0
+    """The step at which the run is to sleep no longer."""
     expires_at: float | None = None
     usage: Usage = field(default_factory=Usage)
     outcome: Outcome | None = None

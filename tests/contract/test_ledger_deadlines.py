@@ -315,12 +315,22 @@ async def test_sleeping_run_that_is_hastened_goes_on_at_once(ledger: Ledger) -> 
     assert [(pointer.run_id, pointer.step) for pointer in await ledger.reconcile(10)] == [("run", 2)]
 
 
+async def test_run_that_is_hastened_as_it_parks_does_not_sleep(ledger: Ledger) -> None:
+    claimed = await start_and_claim(ledger)
+    await ledger.hasten([("run", 1)])
+    assert await ledger.reconcile(10) == []  # it works
+
+    await park(ledger, claimed, timer_at=time.time() + 600)
+
+    assert [(pointer.run_id, pointer.step) for pointer in await ledger.reconcile(10)] == [("run", 2)]
+
+
 async def test_run_that_has_gone_on_since_is_not_hastened(ledger: Ledger) -> None:
     claimed = await start_and_claim(ledger)
-    await ledger.hasten([("run", 1)])  # it works
+    await ledger.hasten([("run", 2)])  # another time that it parks
     assert await ledger.reconcile(10) == []
     await park(ledger, claimed, timer_at=time.time() + 600)
 
-    await ledger.hasten([("run", 2)])  # another time that it parks
+    await ledger.hasten([("run", 2)])
 
     assert await ledger.reconcile(10) == []

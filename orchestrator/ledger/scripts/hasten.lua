@@ -2,7 +2,11 @@
 
 for _, pair in ipairs(args.sleeping) do
   local id, step = pair[1], tostring(pair[2])
-  if get(id, 'status') == 'parked' and get(id, 'step') == step then
+  local status = get(id, 'step') == step and get(id, 'status')
+  if status == 'parked' then
     redis.call('ZADD', settings.due, 'XX', now, id)
+  elseif status == 'running' then
+    -- It is about to park: what calls it back was quicker.
+    set(id, 'hastened', step)
   end
 end

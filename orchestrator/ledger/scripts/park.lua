@@ -74,7 +74,8 @@ if is_decided or not (next(waits) or #args.questions > 0 or only_sleeps) then
   wake(id)
   return {false, pointers}
 end
-local wakes_at = earlier(args.timer_at, ends_at(id))
+local timer_at = get(id, 'hastened') == tostring(args.step) and args.timer_at and now or args.timer_at
+local wakes_at = earlier(timer_at, ends_at(id))
 if wakes_at then
   set_deadline(id, wakes_at)
 else
