@@ -77,6 +77,14 @@ class OrderDatabase:
             ).fetchone()
         return int(total)
 
+    def paid_back_cents(self, order_id: str) -> int:
+        """What was paid back for this order so far."""
+        with self._lock:
+            (total,) = self._connection.execute(
+                "SELECT COALESCE(SUM(amount_cents), 0) FROM refunds WHERE order_id = ?", (order_id,)
+            ).fetchone()
+        return int(total)
+
     def refund(self, refund_key: str, order_id: str, amount_cents: int, reason: str) -> int:
         """Pay back, once per key however often it is asked; returns what this key has paid."""
         with self._lock, self._connection:

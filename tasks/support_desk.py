@@ -1,7 +1,7 @@
 """A support desk: triage hands over to a specialist; refunds asks two other agents before it pays.
 
 Models decide what to do; what they may do, code decides: the tools that move money appear only once both
-verdicts on that order are in, and a person approves what is over 100 EUR.
+verdicts on that order are in, a person approves what is over 100 EUR, and no answer leaves that the books contradict.
 
     orchestrator run triage "My charger A1001 arrived broken, I want my money back" \
         --context '{"email": "ada@example.com"}'
@@ -13,8 +13,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, ModelSettings, RunContext, StopAtTools, ToolContext, function_tool
-from orchestrator.demo import Demo, DemoRun
+from orchestrator import (
+    Agent,
+    GuardrailFunctionOutput,
+    ModelSettings,
+    RunContext,
+    StopAtTools,
+    ToolContext,
+    function_tool,
+    output_guardrail,
+)
+from tasks.card_numbers import no_card_numbers
 from tasks.labels import draw_label
 from tasks.orders import open_orders
 from tasks.rehearsal import support_desk as rehearsal
@@ -169,6 +178,15 @@ def give_risk_verdict(
     return RiskVerdict(risk=risk, reason=reason)
 
 
+@output_guardrail
+def as_in_the_books(ctx: RunContext[Customer], agent: object, answer: SupportAnswer) -> GuardrailFunctionOutput:
+    """Nobody is told of a payment that was not made."""
+    is_refunded = answer.resolution == "refunded"
+    paid = ctx.resource(open_orders).paid_back_cents(answer.order_id or "") if is_refunded else 0
+    told = {"told_cents": answer.amount_cents, "paid_cents": paid}
+    return GuardrailFunctionOutput(told, tripwire_triggered=answer.amount_cents != paid or (is_refunded and paid == 0))
+
+
 policy = Agent[Customer](
     name="policy",
     instructions=(
@@ -210,6 +228,7 @@ refunds = Agent[Customer](
         return_label,
     ],
     output_type=SupportAnswer,
+    output_guardrails=[as_in_the_books],
     rehearsal=rehearsal.refunds,
 )
 
@@ -222,6 +241,7 @@ orders = Agent[Customer](
     ),
     tools=[find_order, list_orders],
     output_type=SupportAnswer,
+    output_guardrails=[as_in_the_books],
     rehearsal=rehearsal.orders,
 )
 
@@ -234,6 +254,7 @@ technical = Agent[Customer](
     ),
     handoffs=["refunds"],
     output_type=SupportAnswer,
+    output_guardrails=[as_in_the_books],
     rehearsal=rehearsal.technical,
 )
 
@@ -245,36 +266,6 @@ triage = Agent[Customer](
     ),
     model_settings=ModelSettings(tool_choice="required"),
     handoffs=[refunds, orders, technical],
+    input_guardrails=[no_card_numbers],
     rehearsal=rehearsal.triage,
-)
-
-DEMO = Demo(
-    title="A support desk with six agents",
-    agent=triage,
-    runs=[
-        DemoRun(
-            title="broken charger",
-            input="My charger from order A1001 arrived broken. I want my money back.",
-            context=Customer(email="ada@example.com"),
-        ),
-        DemoRun(
-            title="late refund",
-            input="I do not like the espresso machine (order B2001) any more, please refund it.",
-            context=Customer(email="bob@example.com"),
-        ),
-        DemoRun(
-            title="where is it",
-            input="Where is my keyboard? It should have been here by now.",
-            context=Customer(email="ada@example.com"),
-        ),
-        DemoRun(
-            title="how to pair",
-            input="How do I pair my headphones with a second phone?",
-            context=Customer(email="cleo@example.com"),
-        ),
-    ],
-    afterwards=(
-        "More jobs: `orchestrator up`, and in another terminal `orchestrator run blog …`, research, story, "
-        "translation, inbox, finance, airline, weather: see docs/jobs.md."
-    ),
 )

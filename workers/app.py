@@ -10,6 +10,7 @@ from tasks import (
     languages,
     research,
     story,
+    support_demo,
     support_desk,
     translation,
     translation_desk,
@@ -24,4 +25,4 @@ JOBS = [
 
 app = create_app("support", modules=JOBS, task_default_queue="agents")
 
-DEMO = support_desk.DEMO
+DEMO = support_demo.DEMO

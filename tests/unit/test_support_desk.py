@@ -6,9 +6,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from orchestrator import OpenQuestion, RunContext, RunResult, Settings, run_inline
+from orchestrator import (
+    InputGuardrailTripwireTriggered,
+    OpenQuestion,
+    OutputGuardrailTripwireTriggered,
+    RunContext,
+    RunResult,
+    Settings,
+    run_inline,
+)
 from orchestrator.resources import override_resource
+from orchestrator.testing import ScriptedModel, text_message
 from tasks import support_desk
+from tasks.card_numbers import is_card_number
 from tasks.labels import draw_label
 from tasks.orders import OrderDatabase, open_orders
 from tasks.support_desk import Customer, SupportAnswer
@@ -99,6 +109,39 @@ def test_person_is_asked_about_large_and_unknown_orders(
     context = RunContext(Customer(email="ada@example.com"))
 
     assert support_desk.is_large(context, {"order_id": order_id}, "call") is is_asked
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"resolution": "refunded", "order_id": "A1001", "amount_cents": 3900},
+        {"resolution": "refunded", "order_id": None, "amount_cents": 0},
+        {"resolution": "refund_denied", "order_id": "A1001", "amount_cents": 3900},
+    ],
+)
+def test_answer_that_tells_of_a_payment_that_was_not_made_reaches_nobody(
+    orders: OrderDatabase, told: dict[str, object]
+) -> None:
+    answer = SupportAnswer.model_validate({**told, "message": "Done."})
+    agent = support_desk.refunds.clone(model=ScriptedModel([text_message(answer)]))
+
+    with pytest.raises(OutputGuardrailTripwireTriggered, match="as_in_the_books"):
+        run_inline(agent, "Refund A1001", context=Customer(email="ada@example.com"))
+
+
+def test_message_with_a_card_number_reaches_no_model(orders: OrderDatabase) -> None:
+    model = ScriptedModel([])
+    agent = support_desk.triage.clone(model=model)
+
+    with pytest.raises(InputGuardrailTripwireTriggered, match="no_card_numbers"):
+        run_inline(agent, "Pay it to 4111 1111 1111 1111.", context=Customer(email="ada@example.com"))
+
+    assert model.requests == []
+
+
+@pytest.mark.parametrize(("text", "is_card"), [("4111-1111-1111-1111", True), ("4111 1111 1111 1112", False)])
+def test_card_numbers_are_told_by_their_last_digit(text: str, is_card: bool) -> None:
+    assert is_card_number(text) is is_card
 
 
 def test_order_of_somebody_else_is_not_shown(orders: OrderDatabase) -> None:
