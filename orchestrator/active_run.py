@@ -40,7 +40,7 @@ class ActiveRun:
             self.binding.value, self.state.usage, run_id=claim.run_id, agent=self.agent.name
         )
         self.hooks = HookCaller(engine.run_hooks, self.context, self.agent)
-        self.interrupt = Interrupt(cancelled=claim.cancel)
+        self.interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
         self.recorder = Recorder(engine.ledger, claim, self.state, self.interrupt)
         self.budget = BudgetKeeper(claim, self.state, self.recorder)
         self.guards = Guards(self.state, self.agent, self.context, self.note)

@@ -176,6 +176,8 @@ class Parked(EntryBase):
     """Unix time at which the run goes on, if it waits for that."""
     error: dict[str, Any] | None = None
     """`errors.describe_error` of the model call that failed."""
+    paused: bool = False
+    """Somebody has paused the run: it rests until it is resumed."""
     limit: str | None = None
     """The limit of the fleet that has no room for a model call yet; `until` is then the latest time."""
     context: ContextPatch | None = None

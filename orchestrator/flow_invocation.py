@@ -17,7 +17,7 @@ from orchestrator.endings import failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ChildEnded, Entry, FlowScope, Outcome, Output, Parked, RunInput
 from orchestrator.errors import LedgerError, describe_error, restore_error
-from orchestrator.holding import ended, given_back, hold, missed_deadline
+from orchestrator.holding import ended, given_back, hold, missed_deadline, resting
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.members import MemberMaker
@@ -42,7 +42,7 @@ class FlowInvocation:
         self._book: dict[str, Ended] = {}
         for entry in claim.entries:
             self._take_in(entry)
-        self._interrupt = Interrupt(cancelled=claim.cancel)
+        self._interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
         self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
         self._budget = BudgetKeeper(claim, self._state, self._recorder)
         self._maker = MemberMaker(
@@ -71,6 +71,8 @@ class FlowInvocation:
             return await self._end_cancelled()
         if late := missed_deadline(self._claim):
             return await self._end(failure_outcome(self._state, late))
+        if self._interrupt.paused:
+            return await (self._leave() if self._in_passing else self._rest())
         match self._root.advance(replace(self._at, book=self._book)):
             case Done(value):
                 return await self._end(self._answer(value))
@@ -161,6 +163,9 @@ class FlowInvocation:
         """Let a task of the flow's own do this step."""
         pointers = await self._recorder.release()
         return Performed("released", "goes on in a task of its own", self._claim, pointers=pointers)
+
+    async def _rest(self) -> Performed:
+        return resting(self._claim, await self._recorder.rest())
 
     async def _end_cancelled(self) -> Performed:
         if self._in_passing:

@@ -72,6 +72,11 @@ def given_back(claim: Claim, pointers: Sequence[Pointer]) -> Performed:
     return Performed("released", "given back: this worker stops", claim, pointers=list(pointers))
 
 
+def resting(claim: Claim, pointers: Sequence[Pointer]) -> Performed:
+    """The run is paused."""
+    return Performed("parked", "paused", claim, pointers=list(pointers))
+
+
 async def _leave_session(engine: Engine, claim: Claim) -> list[Pointer]:
     """For an outcome that a script has set, which knows no exchange: a poisoned run, or one cancelled at a commit."""
     if not is_of_session(claim):

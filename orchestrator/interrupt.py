@@ -14,8 +14,10 @@ T = TypeVar("T")
 class Interrupt:
     """What an invocation has heard about its run from outside."""
 
-    def __init__(self, *, cancelled: bool) -> None:
+    def __init__(self, *, cancelled: bool, paused: bool = False) -> None:
         self.cancelled = cancelled
+        self.paused = paused
+        """Rest before the next model call or tool."""
         self._fenced = False
         self._given_up = False
         self._time_is_up = False

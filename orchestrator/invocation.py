@@ -13,7 +13,7 @@ from orchestrator.endings import failure_outcome, handled_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import Outcome
 from orchestrator.errors import LedgerError
-from orchestrator.holding import ended, given_back, hold, missed_deadline
+from orchestrator.holding import ended, given_back, hold, missed_deadline, resting
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
 from orchestrator.moves.ask_others import ask_others
 from orchestrator.moves.call_model import call_model
@@ -54,6 +54,8 @@ class Invocation:
                 return ended(run.claim, *await run.recorder.end_cancelled())
             if late := missed_deadline(run.claim):
                 return await run.end(failure_outcome(run.state, late, run.binding.take_patch()))
+            if run.interrupt.paused:
+                return resting(run.claim, await run.recorder.rest(run.binding.take_patch()))
             if run.engine.shutdown.is_stopping:
                 return given_back(run.claim, await run.recorder.release())
             try:

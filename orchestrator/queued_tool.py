@@ -12,7 +12,7 @@ from orchestrator.endings import failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ContextPatch, Outcome, Output, Parked, Reply, RunInput, Started, ToolCall
 from orchestrator.errors import MessageError
-from orchestrator.holding import ended, given_back, hold, missed_deadline
+from orchestrator.holding import ended, given_back, hold, missed_deadline, resting
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim
 from orchestrator.models.base import Item
@@ -41,7 +41,7 @@ class QueuedTool:
         # As if a model had just made the call that this run serves: what is known of it is known as in any other run.
         given, *rest = claim.entries
         self._state = fold([given, Reply(agent=self._call.agent, items=[self._item]), *rest])
-        self._interrupt = Interrupt(cancelled=claim.cancel)
+        self._interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
         self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
         self._budget = BudgetKeeper(claim, self._state, self._recorder)
 
@@ -51,6 +51,8 @@ class QueuedTool:
 
     async def _advance(self) -> Performed:
         outcome = self._out_of_time()
+        if outcome is None and self._interrupt.paused and not self._interrupt.cancelled:
+            return resting(self._claim, await self._recorder.rest())
         if outcome is None and not self._engine.shutdown.is_stopping:
             gate = pass_gate(self._item, self._tool, self._state, frozenset())
             if isinstance(gate, Question):

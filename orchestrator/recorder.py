@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.budget import Spent
-from orchestrator.entries import Entry, HandedOff, Outcome, Parked
+from orchestrator.entries import ContextPatch, Entry, HandedOff, Outcome, Parked
 from orchestrator.exchange import exchange_of
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
@@ -82,6 +82,12 @@ class Recorder:
             usage=self._state.usage,
         )
 
+    async def rest(self, context: ContextPatch | None = None) -> list[Pointer]:
+        """Commit what is noted, and that the run rests until it is resumed."""
+        async with self._writing:
+            entries = [*self._unwritten, Parked(paused=True, context=context)]
+            return await self._ledger.rest(self._claim, self._size, entries, usage=self._state.usage)
+
     async def release(self) -> list[Pointer]:
         """Commit what is noted, and that somebody else may go on with this step."""
         async with self._writing:
@@ -110,5 +116,6 @@ class Recorder:
             self._size += len(entries)
             self._spent, self._counted_at = notice.spent, time.monotonic()
         self.is_watched = notice.watched
+        self._interrupt.paused = notice.pause
         self._interrupt.cancelled = self._interrupt.cancelled or notice.cancel
         return self._interrupt.cancelled

@@ -102,7 +102,7 @@ def _without_waits(entry: Entry) -> Entry:
     """A copied entry: what an old run waited for, the new one does not."""
     if not isinstance(entry, Parked):
         return entry
-    return entry.model_copy(update={"waits": {}, "until": None, "error": None, "limit": None})
+    return entry.model_copy(update={"waits": {}, "until": None, "error": None, "limit": None, "paused": False})
 
 
 def _good_turns(entries: Sequence[Entry], from_turn: int | None) -> list[Entry]:

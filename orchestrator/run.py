@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -69,6 +70,26 @@ class Run(RunQuestions):
     async def acancel(self, reason: str | None = None) -> None:
         """`cancel` for async code."""
         pointers = await background.arun(self._client.ledger.cancel(self.id, reason=reason))
+        await asyncio.to_thread(self._client.publish, pointers)
+
+    def pause(self) -> None:
+        """Let the run and all below it rest at their next step: no model call or tool begins. It holds no worker then.
+
+        Raises `WrongRunState` for a run that is paused or has ended, and `RunNotFound`.
+        """
+        background.run(self.apause())
+
+    async def apause(self) -> None:
+        """`pause` for async code."""
+        await background.arun(self._client.ledger.pause(self.id, request_id=str(uuid.uuid4())))
+
+    def resume(self) -> None:
+        """Let a paused run, and all below it, go on. Raises `WrongRunState` unless it is paused, and `RunNotFound`."""
+        background.run(self.aresume())
+
+    async def aresume(self) -> None:
+        """`resume` for async code."""
+        pointers = await background.arun(self._client.ledger.resume(self.id, request_id=str(uuid.uuid4())))
         await asyncio.to_thread(self._client.publish, pointers)
 
     def retry(self, from_turn: int | None = None, **options: Unpack[OptionKeywords]) -> Run:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.commands_control import cancel, retry
+from orchestrator.cli.commands_control import cancel, pause, resume, retry
 from orchestrator.cli.commands_decide import answer, approvals, approve, reject
 from orchestrator.cli.commands_demo import demo
 from orchestrator.cli.commands_doctor import doctor
@@ -76,6 +76,8 @@ for command in (
     watch,
     show,
     cancel,
+    pause,
+    resume,
     retry,
     approvals,
     approve,

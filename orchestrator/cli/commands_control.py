@@ -1,4 +1,4 @@
-"""`cancel` and `retry`: stop runs, and run failed ones again."""
+"""`cancel`, `pause`, `resume` and `retry`: what can be done to a run from outside."""
 
 from __future__ import annotations
 
@@ -41,6 +41,18 @@ def cancel(
     for summary in found:
         if summary.outcome is not None and not tag:
             say(f"Run {summary.run_id} has ended already.")
+
+
+def pause(context: typer.Context, run_id: RunArgument) -> None:
+    """Let a run and all below it rest at their next step."""
+    context.obj.connect().run(run_id).pause()
+    say(f"Run {run_id} is paused. Let it go on: orchestrator resume {run_id}")
+
+
+def resume(context: typer.Context, run_id: RunArgument) -> None:
+    """Let a paused run go on."""
+    context.obj.connect().run(run_id).resume()
+    say(f"Run {run_id} goes on.")
 
 
 def retry(

@@ -132,6 +132,8 @@ def _as_row(summary: RunSummary, now: float) -> dict[str, Any]:
 
 
 def _describe_wait(summary: RunSummary) -> str:
+    if summary.pause:
+        return "paused"
     if summary.status != "parked":
         return ""
     waits = [*map(describe_question, summary.questions), *([f"{len(summary.waits)} runs"] if summary.waits else [])]

@@ -102,6 +102,8 @@ def fold_events(run_id: str, events: Iterable[Event]) -> RunNode:
 
 
 def _reason(entry: Parked) -> str:
+    if entry.paused:
+        return "somebody to resume it"
     if entry.limit is not None:
         return f"the limit of model {entry.limit}"
     return "the next attempt to call the model" if entry.error is not None else ""

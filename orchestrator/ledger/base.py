@@ -180,6 +180,26 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
         """
 
     @abstractmethod
+    async def pause(self, run_id: str, *, request_id: str) -> None:
+        """Let the run, and all below its waits, rest at their next step. `request_id` makes a repetition known.
+
+        Raises `WrongRunState` for one that is paused, has ended or is cancelled, and `RunNotFound`.
+        """
+
+    @abstractmethod
+    async def resume(self, run_id: str, *, request_id: str) -> list[Pointer]:
+        """Let the run, and all below its waits, go on. Raises `WrongRunState` unless it is paused; `RunNotFound`."""
+
+    @abstractmethod
+    async def rest(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, usage: Usage | None = None
+    ) -> list[Pointer]:
+        """Commit: a paused run parks until it is resumed; one that was resumed meanwhile is queued again.
+
+        A cancelled run is ended instead, with `entries` except the `Parked`: raises `CancelledMeanwhile`.
+        """
+
+    @abstractmethod
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
         """Extend the leases of (run id, fence) pairs.
 

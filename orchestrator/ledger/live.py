@@ -30,6 +30,8 @@ class Notice:
     """Somebody wants to read the replies of this tree of runs as they are written."""
     spent: Spent | None = None
     """What the whole tree has spent, if it has a budget."""
+    pause: bool = False
+    """The run is paused: rest before the next model call or tool."""
 
 
 class LiveLedger(ABC):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from orchestrator.entries import Decided, EntryBase, Invoked, Item, Outcome
-from orchestrator.ledger import entry_rules, memory_questions, refusals
+from orchestrator.ledger import entry_rules, memory_pause, memory_questions, refusals
 from orchestrator.ledger.base import (
     CancelledMeanwhile,
     Claim,
@@ -76,6 +76,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
             continuation=run.continuation,
             watched=self.is_watched(run_id),
             spent=self._runs.spent(run),
+            pause=run.pause is not None,
         )
 
     async def append(
@@ -211,6 +212,21 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
     async def cancel(self, run_id: str, *, reason: str | None = None) -> list[Pointer]:
         return self._runs.cancel(run_id, reason)
 
+    async def pause(self, run_id: str, *, request_id: str) -> None:
+        memory_pause.pause(self._runs, run_id, request_id)
+
+    async def resume(self, run_id: str, *, request_id: str) -> list[Pointer]:
+        return memory_pause.resume(self._runs, run_id, request_id)
+
+    async def rest(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, usage: Usage | None = None
+    ) -> list[Pointer]:
+        run = self._runs.find(claim.run_id)
+        if run and run.fence == claim.fence and run.status in ("parked", "queued"):
+            return pointers_to(run)  # applied before
+        run = self._begin_move(claim, at, read_entries(entries, usage=usage))
+        return memory_pause.rest(self._runs, run, self._clock())
+
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
         return [self._renew(run_id, fence) for run_id, fence in held]
 
@@ -239,7 +255,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
     # ---- parts ------------------------------------------------------------------------------
 
     def _notice(self, run: MemoryRun) -> Notice:
-        return Notice(run.cancel, self.is_watched(run.run_id), self._runs.spent(run))
+        return Notice(run.cancel, self.is_watched(run.run_id), self._runs.spent(run), run.pause is not None)
 
     def _begin_move(self, claim: Claim, at: int, writing: Writing) -> MemoryRun:
         run = self._runs.find_held(claim)

@@ -46,6 +46,11 @@ class MemoryRun:
     cancel_reason: str | None = None
     retry_of: str | None = None
     retried_by: str | None = None
+    pause: str | None = None
+    """The request that paused it."""
+    resumed: str | None = None
+    """The latest request that resumed it."""
+    is_resting: bool = False
     status: Status = "queued"
     step: int = 1
     fence: int = 0
@@ -108,6 +113,7 @@ class MemoryRun:
             cancel_reason=self.cancel_reason,
             retry_of=self.retry_of,
             retried_by=self.retried_by,
+            pause=self.pause is not None,
             metadata=self.options.metadata,
             questions=[asked.question for asked in self.questions.values() if not asked.verdict],
         )

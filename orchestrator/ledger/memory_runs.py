@@ -181,6 +181,7 @@ class MemoryRuns:
         """Let a parked run go on, with or without all that it waited for."""
         run.step += 1
         run.tries = 0
+        run.is_resting = False
         return self.queue(run)
 
     def cancel(self, run_id: str, reason: str | None = None) -> list[Pointer]:
@@ -212,6 +213,8 @@ class MemoryRuns:
         if self.find(new.run_id) is None and entry_rules.is_counted_call(run.task, new.task):
             run.spending.count_call()
         pointer = self.start(new)
+        if run.pause and (child := self.find(new.run_id)):
+            child.pause = child.pause or run.pause
         is_open = self.wait_for(run, new.parent[1] if new.parent else "", new.run_id)
         return [pointer] if pointer and is_open else []
 

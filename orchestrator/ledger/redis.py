@@ -174,6 +174,21 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         arguments = {"run_id": run_id} | ({"reason": reason} if reason else {})
         return codec.read_pointers(await self._scripts.call("cancel", arguments, run_id=run_id))
 
+    async def pause(self, run_id: str, *, request_id: str) -> None:
+        await self._scripts.call("pause", {"run_id": run_id, "request": request_id}, run_id=run_id)
+
+    async def resume(self, run_id: str, *, request_id: str) -> list[Pointer]:
+        arguments = {"run_id": run_id, "request": request_id}
+        return codec.read_pointers(await self._scripts.call("resume", arguments, run_id=run_id))
+
+    async def rest(
+        self, claim: Claim, at: int, entries: Sequence[EntryBase], *, usage: Usage | None = None
+    ) -> list[Pointer]:
+        arguments = codec.commit_arguments(claim, at, read_entries(entries, usage=usage)) | {"note": "paused"}
+        texts = [dump_entry(entry) for entry in entries]
+        outcome, rows = await self._scripts.call("rest", arguments, texts, run_id=claim.run_id)
+        return _raise_if_ended(outcome, codec.read_pointers(rows))
+
     async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
         if not held:
             return []

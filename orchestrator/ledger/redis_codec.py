@@ -183,13 +183,14 @@ def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
         damage=damage,
         watched=bool(notice[1]),
         spent=_read_spent(notice[2]),
+        pause=bool(notice[3]),
     )
 
 
 def read_notice(answer: Sequence[Any]) -> Notice:
     """What a script tells the holder of its run."""
-    cancel, watched, spent = answer
-    return Notice(bool(cancel), bool(watched), _read_spent(spent))
+    cancel, watched, spent, pause = answer
+    return Notice(bool(cancel), bool(watched), _read_spent(spent), bool(pause))
 
 
 def _read_spent(answer: Sequence[Any] | None) -> Spent | None:
@@ -235,6 +236,7 @@ def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
         cancel_reason=fields.get("cancel_reason"),
         retry_of=fields.get("retry_of"),
         retried_by=fields.get("retried_by"),
+        pause="pause" in fields,
         metadata=json.loads(fields.get("metadata", "{}")),
         questions=read_questions(fields.get("questions", "{}")),
     )

@@ -126,8 +126,10 @@ def _read_refusal(error: ResponseError, name: str, arguments: Mapping[str, Any],
             return refusals.unfinished(run_id)
         case "SETTLED":
             return refusals.settled(run_id, detail)
+        case "MISPLACED":
+            return refusals.misplaced(run_id, detail)
         case "UNKNOWN" | "OVER" | "NOT_ASKED" | "DECIDED" | "MISFIT":
-            return _read_refused_decision(code, detail, arguments["call_id"], run_id)
+            return _read_refused_decision(code, detail, arguments.get("call_id", ""), run_id)
         case _:
             return LedgerError(f"The ledger's script `{name}` failed: {error}", run_id=run_id or None)
 

@@ -13,6 +13,7 @@ from orchestrator.errors import (
     RunNotFound,
     RunOver,
     SessionBusy,
+    WrongRunState,
 )
 from orchestrator.ledger.base import Fenced
 
@@ -76,6 +77,11 @@ def settled(run_id: str, call_id: str) -> ValueError:
 def unknown(run_id: str) -> RunNotFound:
     """Nobody knows the run."""
     return RunNotFound(f"There is no run {run_id!r}: never submitted, or past its retention.", run_id=run_id)
+
+
+def misplaced(run_id: str, state: str) -> WrongRunState:
+    """The run is not in a state for that."""
+    return WrongRunState(f"Run `{run_id}` {state}.", run_id=run_id)
 
 
 def over(run_id: str) -> RunOver:

@@ -105,6 +105,8 @@ class Claim:
     """Somebody reads along: see `Notice`."""
     spent: Spent | None = None
     """What the whole tree has spent, if it has a budget."""
+    pause: bool = False
+    """The run is paused: rest at once."""
 
     @property
     def options(self) -> RunOptions:
@@ -136,6 +138,7 @@ class RunSummary:
     cancel_reason: str | None = None
     retry_of: str | None = None
     retried_by: str | None = None
+    pause: bool = False
 
     questions: list[Question] = field(default_factory=list)
     """What people are asked and have not decided."""

@@ -20,9 +20,11 @@ from orchestrator.toolbox import Toolbox
 
 
 async def call_model(run: ActiveRun, toolbox: Toolbox) -> Performed | None:
-    """One model call. `None`: the reply is noted, or the run was cancelled before the call."""
+    """One model call. `None`: the reply is noted, or the run was cancelled or paused before the call."""
     _check_limits(run)
     if run.recorder.has_unwritten and await run.recorder.write():
+        return None
+    if run.interrupt.paused:
         return None
     is_last = not run.budget.may_begin()
     permit = await pass_limit(run, toolbox)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.protocol.state import RUNNING, A, B, Message, R, Run, State, Step, Worker
+from tests.protocol.state import PARKED, RUNNING, A, B, Message, R, Run, State, Step, Worker
 
 
 class Changes:
@@ -11,6 +11,8 @@ class Changes:
     def write(self, state: State, number: int, run: Run) -> State:
         if run.status != RUNNING:
             run = run._replace(holder=-1)
+        if run.status != PARKED:
+            run = run._replace(resting=False)
         runs = list(state.runs)
         runs[number] = run
         return state._replace(runs=(runs[R], runs[A], runs[B]))

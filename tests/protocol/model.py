@@ -8,13 +8,15 @@ Checked in every reachable state:
   S5  no permit for a model call or a tool is given after a cancel
   S6  children report into a parent once; the parent resumes once
   S7  every delivery downstream carries the same, committed outcome; none precedes the commit
+  S8  nothing below a paused run may go on
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.protocol.scripts import NEW_CHILD, Scripts
+from tests.protocol.pauses import Pauses, has_work
+from tests.protocol.scripts import NEW_CHILD
 from tests.protocol.state import (
     DONE,
     NONE,
@@ -44,7 +46,7 @@ Move = tuple[str, bool, State]
 WORKERS = 2
 
 
-class Model(Scripts):
+class Model(Pauses):
     """The transition system of one row."""
 
     def initial(self) -> State:
@@ -61,6 +63,7 @@ class Model(Scripts):
 
     def check(self, state: State) -> None:
         """Raise `Violation` for a state in which two parties could move one run on."""
+        self.check_pause(state)
         for number in (R, A, B):
             writers = sum(x.run == number and x.pc in WRITES and self.accepts(state, x) for x in state.workers)
             if writers > 1:
@@ -117,6 +120,8 @@ class Model(Scripts):
                 return self.append(state, index)
             case "commit" | "end":
                 return self._commit_or_send(state, index)
+            case "rest":
+                return self.rest(state, index)
             case "effect":
                 return self._run_tool(state, index)
             case "publish":
@@ -200,6 +205,10 @@ class Model(Scripts):
                 yield f"a person decides question {question}", True, self.decide(state, question)
         if self.rules.cancel and not run.cancel and not run.outcome:
             yield "CANCEL", False, self.cancel(state)
+        if self.rules.pause and not state.ghost.has_paused and has_work(run):
+            yield "PAUSE", False, self.pause(state)
+        if run.pause:
+            yield "RESUME", True, self.resume(state)
 
     def _reconcile(self, state: State) -> Iterator[Move]:
         for number, run in enumerate(state.runs):

@@ -106,6 +106,8 @@ class Scripts(Changes):
             return "deliver" if self.rules.commit_first or worker.run != R else "confirm"
         if run.cancel and self.rules.check_cancel:
             return "end"
+        if run.pause:
+            return "rest"
         has_tool, _ = self.plan(worker.run, run.step)
         pc = self._next_of_tool(run) if has_tool and run.position < 3 else "commit"
         if run.cancel and pc in ("reply", "commit", "start"):
@@ -196,7 +198,8 @@ class Scripts(Changes):
         if has_child and not run.has_report:
             run = run._replace(has_report=bool(child.outcome), waits=0 if child.outcome else CHILD_WAITS[A])
         if run.waits and child.status == NONE:
-            state, owed = self.write(state, A, NEW_CHILD), ((A, 1),)
+            born = NEW_CHILD._replace(pause=run.pause and self.rules.born_paused)
+            state, owed = self.write(state, A, born), ((A, 1),)
         if (is_open & run.decided and self.rules.park_looks) or not (is_open or run.waits):
             run = run._replace(status=QUEUED, step=run.step + 1, tries=0)
             owed += ((worker.run, run.step),)

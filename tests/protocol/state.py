@@ -28,7 +28,7 @@ QUESTIONS = (1, 2)
 CANCELLED, POISONED = -1, -2
 
 # A worker at one of these writes to the ledger next.
-WRITES = {"reply", "start", "output", "unknown", "commit", "end"}
+WRITES = {"reply", "start", "output", "unknown", "commit", "end", "rest"}
 
 Step = tuple[int, int]
 """A run and the number of its step: what a message points to."""
@@ -56,6 +56,9 @@ class Run(NamedTuple):
     """Those of them that people have decided."""
     has_report: bool = False
     """In the program `approvals`: A's report is in the log."""
+    pause: bool = False
+    resting: bool = False
+    """Parked because of the pause."""
 
 
 class Worker(NamedTuple):
@@ -84,6 +87,8 @@ class Ghost(NamedTuple):
     delivered: int | str | None = None
     committed: int = 0
     """A set of bits: steps that were committed."""
+    has_paused: bool = False
+    """Somebody has paused R, which happens once."""
     told: int = 0
     """A set of bits: questions whose decision a person was told to count."""
 
@@ -124,6 +129,8 @@ class Rules:
     """Crashes, leases lost by live workers, extra copies, lost messages."""
     cancel: bool = True
     """Somebody may cancel, at any time."""
+    pause: bool = False
+    """Somebody may pause R and all below it, at any time, once; and resumes it."""
     killer: bool = False
     """The tool kills its worker, every time."""
     max_tries: int = 0
@@ -170,6 +177,12 @@ class Rules:
     """A decision queues a parked run."""
     park_looks: bool = True
     """A park on a question that was decided meanwhile queues the run at once."""
+    wake_on_resume: bool = True
+    """Resuming queues the runs that rest."""
+    rest_looks: bool = True
+    """A run that was resumed before it rests is queued again."""
+    born_paused: bool = True
+    """Children of a paused run are paused."""
     create_children: bool = True
     """Park creates the children's ledgers."""
     count_reset: Literal["result", "any"] = "result"

@@ -319,6 +319,19 @@ def test_a_run_that_has_not_ended_is_not_retried(busy: Command) -> None:
     assert "Run mine has not ended: cancel it first" in " ".join(result.output.split())
 
 
+def test_a_run_is_paused_and_resumed(busy: Command) -> None:
+    busy("submit", "clerk", "a", "--run-id", "mine")
+
+    assert "orchestrator resume mine" in busy("pause", "mine").stdout
+    assert "paused" in busy("list").stdout
+    assert busy("pause", "mine").exit_code == 2
+    assert "Run mine goes on." in busy("resume", "mine").stdout
+    again = busy("resume", "mine")
+
+    assert again.exit_code == 2
+    assert "Run `mine` is not paused" in " ".join(again.output.split())
+
+
 def test_list_shows_runs_by_tag(busy: Command) -> None:
     busy("submit", "clerk", "a", "--run-id", "one", "--tag", "night", "--tag", "eu")
     busy("submit", "clerk", "b", "--run-id", "two")

@@ -53,6 +53,7 @@ end
 -- A parked run goes on, with or without all that it waited for. Until it parks again, a cancel finds its waits.
 local function wake(id)
   redis.call('HINCRBY', run_key(id), 'step', 1)
+  redis.call('HDEL', run_key(id), 'resting')
   set(id, 'tries', 0)
   queue_run(id)
   point_to(id)

@@ -61,6 +61,9 @@ for i, child in ipairs(args.children) do
       count_spent(id, 'tool_calls', 1)
     end
     start_run(child, ARGV[FIRST_ENTRY + #args.entries + i - 1])
+    if get(id, 'pause') then
+      redis.call('HSETNX', run_key(child.run_id), 'pause', get(id, 'pause'))
+    end
   end
 end
 for call, child in pairs(args.known_waits) do

@@ -73,8 +73,10 @@ local function set_end(id, new)
   end
 end
 
--- What the holder of a run has to know: whether it is cancelled, whether somebody reads along, what its tree has spent.
+-- What the holder of a run has to know: whether it is cancelled or paused, whether somebody reads along, and what its
+-- tree has spent.
 local function notice(id)
   local watch_key = string.format(settings.watch_template, root_of(id))
-  return {redis.call('HEXISTS', run_key(id), 'cancel'), redis.call('EXISTS', watch_key), read_spent(id)}
+  local is_cancelled, is_paused = unpack(redis.call('HMGET', run_key(id), 'cancel', 'pause'))
+  return {is_cancelled and 1 or 0, redis.call('EXISTS', watch_key), read_spent(id), is_paused and 1 or 0}
 end
