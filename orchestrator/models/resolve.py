@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from importlib import import_module
 from typing import get_args
@@ -13,6 +14,8 @@ from orchestrator.settings import ModelApi, Settings
 
 PREFIXES: dict[str, ModelApi] = {"openai": "responses", **{api: api for api in get_args(ModelApi)}}
 """What may stand before a model's name, with a slash. Other slashes belong to the name: `meta-llama/Llama-3`."""
+
+_warm: set[Settings] = set()
 
 
 def resolve_model(model: str | Model | None, *, settings: Settings, rehearsal: Script | None = None) -> Model:
@@ -29,13 +32,20 @@ def resolve_model(model: str | Model | None, *, settings: Settings, rehearsal: S
 
 
 def warm_up(settings: Settings) -> None:
-    """Import what the first model call needs, which takes seconds: in a thread, before the event loop has to.
+    """Import what the first model call needs, which takes seconds: in a thread, for the event loop has no time for it.
 
     Does nothing where only the rehearsal model can answer.
     """
     if _choose(None, settings)[0] != "rehearsal":
         import_module("orchestrator.models.openai_responses")
         import_module("orchestrator.models.openai_chat")
+    _warm.add(settings)
+
+
+async def wait_until_warm(settings: Settings) -> None:
+    """Before a model call: a loop that imports what a thread is importing stands still until that is done."""
+    if settings not in _warm:
+        await asyncio.to_thread(warm_up, settings)
 
 
 def describe_model(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from orchestrator.errors import MaxTurnsExceeded, ModelUnavailable, RunExpired, 
 from orchestrator.model_call import build_request, pick_model
 from orchestrator.model_retry import retry_delay
 from orchestrator.models.base import Model, ModelReply, ModelRequest
+from orchestrator.models.resolve import wait_until_warm
 from orchestrator.moves.pass_limit import pass_limit
 from orchestrator.prices import cost_in_micros
 from orchestrator.toolbox import Toolbox
@@ -22,6 +23,7 @@ from orchestrator.toolbox import Toolbox
 async def call_model(run: ActiveRun, toolbox: Toolbox) -> Performed | None:
     """One model call. `None`: the reply is noted, or the run was cancelled or paused before the call."""
     _check_limits(run)
+    await wait_until_warm(run.engine.settings)
     if run.recorder.has_unwritten and await run.recorder.write():
         return None
     if run.interrupt.paused:

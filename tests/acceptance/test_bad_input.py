@@ -97,7 +97,7 @@ def ask(shop: Shop, agent: str, text: str, **options: Any) -> Any:
 
 
 def test_submit_to_a_name_that_no_worker_knows_suggests_the_right_one(shop: Shop) -> None:
-    with pytest.raises(AgentNotLoaded, match=r"agent `triag`, which no worker has loaded.*mean `triage`\?"):
+    with pytest.raises(AgentNotLoaded, match=r"submitted to `triag`, which no worker has loaded.*mean `triage`\?"):
         shop.app.orchestrator.submit("triag", "hello")
 
 
