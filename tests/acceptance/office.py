@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from orchestrator import Agent, ToolContext, ask_person, create_app, function_tool
+from orchestrator import Agent, Flow, ToolContext, ask_person, create_app, function_tool, sequence
 from orchestrator.settings import Settings
 from tests.acceptance.shop import Shop, record, wait_for_flag
 
@@ -15,7 +15,9 @@ HEAVY = "heavy"
 def build_office(settings: Settings) -> Shop:
     """The office's app. With `OFFICE_LACKS_TOOLS` its cashier has lost its tools."""
     agents = {agent.name: agent for agent in _make_agents()}
-    return Shop(create_app("office", agents=agents.values(), settings=settings), agents)
+    claim = Flow("claim", sequence(agents["cashier"], str.upper))
+    app = create_app("office", agents=agents.values(), flows=[claim], settings=settings)
+    return Shop(app, agents, flows={claim.name: claim})
 
 
 def _make_agents() -> list[Agent[Any]]:

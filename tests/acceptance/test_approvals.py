@@ -115,6 +115,20 @@ def test_a_run_that_asks_holds_neither_worker_nor_message(
     assert len(scripts.asked(key)) == 2
 
 
+def test_a_flow_waits_with_its_member_for_a_person(
+    office: Shop, scripts: ModelScripts, worker: Process, key: str
+) -> None:
+    scripts.add(key, [tool_call("refund", {"input": key}, call_id="c1")], [message("done")])
+    run = office.claim.submit(key)
+
+    [question] = wait_for_questions(run)
+    run.approve(question)
+
+    assert question.run_id != run.id
+    assert run.result(SECONDS) == "DONE"
+    assert office.effects(f"refund:{key}") == ["paid"]
+
+
 def test_a_decision_counts_while_the_worker_of_another_dies(
     office: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
 ) -> None:
