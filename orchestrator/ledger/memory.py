@@ -51,7 +51,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         if new and step == 1:
             self._runs.create(new)
         run = self._runs.find(run_id)
-        if run is None or not _may_take(run, step, message_id):
+        if run is None or not run.may_be_taken(step, message_id):
             return None
         run.status, run.holder = "running", message_id
         self._runs.leave_lane(run)
@@ -96,7 +96,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
             raise refusals.ended(run.run_id)
         if entries and run.size == at + len(entries):
             return self._notice(run)  # applied before
-        _check_size(run, at)
+        run.check_size(at)
         for call_id in writing.started:
             if call_id in run.settled:
                 raise refusals.settled(run.run_id, call_id)
@@ -163,7 +163,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         run = self._runs.find_held(claim)
         if run.outcome:
             raise refusals.ended(run.run_id)
-        _check_size(run, at)
+        run.check_size(at)
         run.tries = max(0, run.tries - 1)
         self._runs.record(run, read_entries(entries, usage=usage))
         return [self._runs.queue(run)]
@@ -181,7 +181,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         if run.outcome:
             left = [] if exchange is None else self._leave(run, exchange)
             return run.outcome, [*self._runs.pointers_to_parent(run), *left]
-        _check_size(run, at)
+        run.check_size(at)
         writing = read_entries(entries, usage=None if outcome.usage == Usage() else outcome.usage)
         counts = None if run.cancel and outcome.kind != "cancelled" else outcome
         pointers = self._runs.end(run, writing, counts)
@@ -263,7 +263,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
             raise CancelledMeanwhile(run.outcome, self._runs.pointers_to_parent(run))
         if run.outcome:
             raise refusals.ended(run.run_id)
-        _check_size(run, at)
+        run.check_size(at)
         if run.cancel:
             pointers = self._runs.end(run, writing)
             raise CancelledMeanwhile(run.outcome or entry_rules.cancelled_outcome(run.cancel_reason), pointers)
@@ -291,14 +291,3 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
                 run.grace_seconds = min(run.grace_seconds * 2, self.settings.max_grace_seconds)
                 self._runs.set_deadline(run, run.grace_seconds)
                 return [run.pointer()]
-
-
-def _may_take(run: MemoryRun, step: int, message_id: str) -> bool:
-    if run.step != step:
-        return False
-    return run.status == "queued" or (run.status == "running" and run.holder == message_id and run.outcome is None)
-
-
-def _check_size(run: MemoryRun, expected: int) -> None:
-    if run.size != expected:
-        raise refusals.outdated(run.run_id, expected, run.size)

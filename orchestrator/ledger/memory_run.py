@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.entries import Entry, Outcome, RunOptions
+from orchestrator.ledger import refusals
 from orchestrator.ledger.base import Pointer, RunSummary, Status
 from orchestrator.ledger.live import Position
 from orchestrator.ledger.memory_spending import Spending
@@ -117,3 +118,16 @@ class MemoryRun:
             metadata=self.options.metadata,
             questions=[asked.question for asked in self.questions.values() if not asked.verdict],
         )
+
+    def may_be_taken(self, step: int, message_id: str) -> bool:
+        """Whether a message may claim the run: it is queued, or the message's earlier delivery held it and died."""
+        if self.step != step:
+            return False
+        return self.status == "queued" or (
+            self.status == "running" and self.holder == message_id and self.outcome is None
+        )
+
+    def check_size(self, expected: int) -> None:
+        """Refuse a write that does not follow the log as it is."""
+        if self.size != expected:
+            raise refusals.outdated(self.run_id, expected, self.size)

@@ -20,6 +20,8 @@ from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.sessions import RUNS_KEPT as RUNS_KEPT_BY_SESSION
 
+_SHARED = ("base", "spending", "common", "lanes", "tree", "commit")
+"""Prepended to each script, in this order: each uses what stands before it."""
 _RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "leave", "renew", "reconcile", "release"})
 """Scripts that let runs end, so that their memory comes back. The others must not begin on a full server."""
 _MEET_SESSIONS = frozenset({"start", "end", "leave", "reconcile", "edit_session"})
@@ -67,7 +69,7 @@ class RedisScripts:
 def _read_script(name: str) -> str:
     folder = files("orchestrator.ledger") / "scripts"
     flags = "allow-oom" if name in _RUN_WHEN_FULL else ""
-    before = ("base", "spending", "common", *(("session",) if name in _MEET_SESSIONS else ()))
+    before = (*_SHARED, *(("session",) if name in _MEET_SESSIONS else ()))
     parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in (*before, name)]
     # With this line a full server refuses a script before its first write, never in the middle.
     return "\n".join([f"#!lua flags={flags}", *parts])

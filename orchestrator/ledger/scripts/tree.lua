@@ -1,0 +1,99 @@
+-- A run and those below it: how they begin, report and are cancelled. Prepended to each script, after lanes.lua.
+
+local function tell_holder(id)
+  redis.call('XADD', settings.cancels, 'MAXLEN', '~', settings.cancels_kept, '*', 'r', id)
+  redis.call('PEXPIRE', settings.cancels, settings.retention)
+end
+
+-- Flags a run and all below its waits. Parked ones are woken, to end themselves; holders are told.
+local function cancel_run(id, reason)
+  local status, outcome, was_cancelled = unpack(redis.call('HMGET', run_key(id), 'status', 'outcome', 'cancel'))
+  if outcome then
+    return
+  end
+  set(id, 'cancel', 1)
+  if reason then
+    redis.call('HSETNX', run_key(id), 'cancel_reason', reason)
+  end
+  if not status then
+    redis.call('PEXPIRE', run_key(id), settings.retention)
+  elseif was_cancelled then
+    -- Cancelled before, and the answer was lost.
+    point_to_queued(id)
+  else
+    if status == 'parked' then
+      wake(id)
+    elseif status == 'running' then
+      tell_holder(id)
+    elseif is_held_back(id) then
+      admit(id, get(id, 'lane'))
+      queue_run(id)
+      point_to(id)
+    end
+    for _, child in pairs(get_json(id, 'waits')) do
+      cancel_run(child, reason)
+    end
+  end
+end
+
+-- The hash may exist without a status: a cancel came first and left its flag, which stays.
+local function create_run(new, entry)
+  local id = new.run_id
+  set(id, 'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
+    'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation)
+  for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call', 'tags', 'metadata', 'budget', 'retry_of'}) do
+    if new[field] then
+      set(id, field, new[field])
+    end
+  end
+  set_end(id, new)
+  redis.call('PERSIST', run_key(id))
+  add_entry(id, entry)
+  queue_run(id)
+  if not new.parent then
+    redis.call('ZADD', settings.runs, now, id)
+    redis.call('ZREMRANGEBYRANK', settings.runs, 0, -settings.runs_kept - 1)
+  end
+end
+
+local function check_digest(new)
+  local digest = get(new.run_id, 'digest')
+  if digest and digest ~= new.digest then
+    refuse('CONFLICT', new.run_id)
+  end
+end
+
+local function start_run(new, entry)
+  if not get(new.run_id, 'status') then
+    create_run(new, entry)
+    if new.lane then
+      enter_lane(new.run_id, new.lane)
+    end
+  end
+  if get(new.run_id, 'step') == '1' and not is_held_back(new.run_id) then
+    point_to_queued(new.run_id)
+  end
+end
+
+-- A child's end. The first report counts, the last wait wakes the run.
+local function close_wait(id, wait, entry)
+  if get(id, 'status') ~= 'parked' then
+    return
+  end
+  local waits = get_json(id, 'waits')
+  if not waits[wait] then
+    return
+  end
+  add_entry(id, entry)
+  waits[wait] = nil
+  set_json(id, 'waits', waits)
+  if not next(waits) then
+    wake(id)
+  end
+end
+
+-- Concatenated, not encoded: the outcome may hold empty lists.
+local function child_ended(id, call, outcome)
+  return '{"v":' .. settings.version .. ',"type":"child","call_id":' .. cjson.encode(call)
+    .. ',"child":' .. cjson.encode(id) .. ',"outcome":' .. outcome .. '}'
+end
