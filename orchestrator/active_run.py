@@ -6,6 +6,7 @@ from collections.abc import Set
 from typing import Any
 
 from orchestrator.agent import FunctionToolResult
+from orchestrator.agent_guards import AgentGuards
 from orchestrator.agent_tool import AgentTool
 from orchestrator.approval import ask_needs_approval, is_readable_question
 from orchestrator.budget_keeper import BudgetKeeper
@@ -13,7 +14,7 @@ from orchestrator.context import RunContext, ToolContext
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.endings import answer_outcome
 from orchestrator.engine import Engine, Performed
-from orchestrator.entries import ContextPatch, Entry, Outcome, Output
+from orchestrator.entries import ContextPatch, Entry, Invoked, Outcome, Output
 from orchestrator.guards import Guards
 from orchestrator.holding import ended
 from orchestrator.hooks import HookCaller
@@ -43,7 +44,8 @@ class ActiveRun:
         self.interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
         self.recorder = Recorder(engine.ledger, claim, self.state, self.interrupt)
         self.budget = BudgetKeeper(claim, self.state, self.recorder)
-        self.guards = Guards(self.state, self.agent, self.context, self.note)
+        agents = AgentGuards(claim.run_id, _worker_of(claim), self.state, engine.side_runs)
+        self.guards = Guards(self.state, self.agent, self.context, self.note, agents)
         self._is_guarded: dict[str, bool] = {}
         """Whether calls need approval, by call id."""
 
@@ -104,6 +106,10 @@ class ActiveRun:
     async def end(self, outcome: Outcome) -> Performed:
         """Commit an outcome; the one that counts may be another."""
         return ended(self.claim, *await self.recorder.end(outcome))
+
+
+def _worker_of(claim: Claim) -> str:
+    return next((entry.worker for entry in reversed(claim.entries) if isinstance(entry, Invoked)), "unknown")
 
 
 def to_tool_result(tool: FunctionTool | AgentTool, output: Output) -> FunctionToolResult:

@@ -12,7 +12,7 @@ from orchestrator.agent_tool import AgentTool, as_tool
 from orchestrator.context import RunContext
 from orchestrator.error_handlers import RunErrorHandlers
 from orchestrator.errors import UserError
-from orchestrator.guardrail import InputGuardrail, OutputGuardrail, check_guardrails
+from orchestrator.guardrail import AgentCheck, InputGuardrail, OutputGuardrail, check_guardrails
 from orchestrator.handoff import Handoff, to_handoff
 from orchestrator.hooks import AgentHooks
 from orchestrator.model_settings import ModelSettings
@@ -135,10 +135,16 @@ class Agent(Runnable, Generic[C]):
         return next(found, None)
 
     def neighbours(self) -> list[Runnable]:
-        """Whom it hands over to, then whom it has as tools; those that are named by name are left out."""
+        """Whom it hands over to, has as tools and asks in guardrails; those that are named by name are left out."""
         targets = [to_handoff(target).target for target in self.handoffs]
         called = [tool.agent for tool in self.tools if isinstance(tool, AgentTool)]
-        return [target for target in targets if not isinstance(target, str)] + called
+        return [*(target for target in targets if not isinstance(target, str)), *called, *self.guardrail_agents()]
+
+    def guardrail_agents(self) -> list[Agent[Any]]:
+        """The agents that its guardrails ask."""
+        guardrails: list[InputGuardrail | OutputGuardrail] = [*self.input_guardrails, *self.output_guardrails]
+        checks = [guardrail.guardrail_function for guardrail in guardrails]
+        return [check.agent for check in checks if isinstance(check, AgentCheck)]
 
     # ---- Celery -----------------------------------------------------------------------------
 

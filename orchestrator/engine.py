@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from orchestrator.entries import Outcome
+from orchestrator.agent import Agent
+from orchestrator.entries import Outcome, RunOptions
 from orchestrator.hooks import RunHooks
 from orchestrator.ledger.base import Claim, Ledger, Pointer
 from orchestrator.limiter import Limiter
@@ -14,6 +15,29 @@ from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.settings import Settings
 from orchestrator.shutdown import Shutdown
+from orchestrator.usage import Usage
+
+
+@dataclass(frozen=True)
+class SideRun:
+    """A run of an agent, beside the run that waits for it on a worker."""
+
+    run_id: str
+    agent: Agent[Any]
+    given: Any
+    context: Any
+    options: RunOptions
+    worker: str
+
+
+class SideRuns(Protocol):
+    """Starts runs and waits for them."""
+
+    async def answer(self, side_run: SideRun) -> tuple[Any, Usage]:
+        """The run's answer, typed, and what it spent. Raises what ended the run otherwise."""
+
+    async def cancel(self, run_id: str, worker: str) -> None:
+        """Stop the run, if it has not ended."""
 
 
 class TaskRunner(Protocol):
@@ -48,6 +72,8 @@ class Engine:
     run_hooks: Sequence[RunHooks] = ()
     tasks: TaskRunner | None = None
     """Without Celery, none: flows with ordinary tasks as steps cannot run then."""
+    side_runs: SideRuns | None = None
+    """For guardrails that ask agents."""
 
 
 @dataclass(frozen=True)

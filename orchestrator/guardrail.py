@@ -30,6 +30,15 @@ OutputCheck = InputCheck
 
 
 @dataclass(frozen=True)
+class AgentCheck:
+    """A guardrail that asks an agent, in a run of its own, and judges its answer."""
+
+    agent: Agent[Any]
+    tripped: Callable[[Any], bool]
+    """Whether this answer, typed, ends the run that is guarded."""
+
+
+@dataclass(frozen=True)
 class InputGuardrail:
     """Checks what a run was given, by the starting agent's guardrails alone. `@input_guardrail` makes one.
 
@@ -37,7 +46,7 @@ class InputGuardrail:
     any model call.
     """
 
-    guardrail_function: InputCheck
+    guardrail_function: InputCheck | AgentCheck
     """Called with (context, agent, input): text, or a list of items."""
     name: str | None = None
     run_in_parallel: bool = True
@@ -51,7 +60,7 @@ class InputGuardrail:
 class OutputGuardrail:
     """Checks a run's final output, parsed, by the answering agent's guardrails. `@output_guardrail` makes one."""
 
-    guardrail_function: OutputCheck
+    guardrail_function: OutputCheck | AgentCheck
     """Called with (context, agent, output)."""
     name: str | None = None
 
@@ -166,6 +175,23 @@ def output_guardrail(
     return OutputGuardrail(function, name) if function else lambda decorated: OutputGuardrail(decorated, name)
 
 
+def input_guardrail_agent(
+    agent: Agent[Any], *, tripped: Callable[[Any], bool], name: str | None = None, run_in_parallel: bool = True
+) -> InputGuardrail:
+    """Make an input guardrail of an agent, which is given the run's input. The name is the agent's by default.
+
+    `tripped` gets its answer, typed, and says whether the run ends.
+    """
+    return InputGuardrail(AgentCheck(agent, tripped), name or agent.name, run_in_parallel)
+
+
+def output_guardrail_agent(
+    agent: Agent[Any], *, tripped: Callable[[Any], bool], name: str | None = None
+) -> OutputGuardrail:
+    """Make an output guardrail of an agent, which is given the final output. See `input_guardrail_agent`."""
+    return OutputGuardrail(AgentCheck(agent, tripped), name or agent.name)
+
+
 @overload
 def tool_input_guardrail(function: ToolInputCheck, /) -> ToolInputGuardrail: ...
 
@@ -197,15 +223,14 @@ def tool_output_guardrail(
 
 
 async def ask_guardrail(
-    guardrail: InputGuardrail | OutputGuardrail, context: RunContext[Any], agent: Agent[Any], given: Any
+    name: str, check: InputCheck, context: RunContext[Any], agent: Agent[Any], given: Any
 ) -> GuardrailFunctionOutput:
     """The guardrail's verdict. Raises `UserError` for anything else that it returns, and what it raises."""
-    made = guardrail.guardrail_function(context, agent, given)
+    made = check(context, agent, given)
     verdict = await made if inspect.isawaitable(made) else made
     if not isinstance(verdict, GuardrailFunctionOutput):
         raise UserError(
-            f"Guardrail `{guardrail.get_name()}` must return GuardrailFunctionOutput(output_info, tripwire_triggered), "
-            f"not {verdict!r}."
+            f"Guardrail `{name}` must return GuardrailFunctionOutput(output_info, tripwire_triggered), not {verdict!r}."
         )
     return verdict
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic_core import to_jsonable_python
 
 from orchestrator.agent import Agent
+from orchestrator.agent_guards import AgentGuards
 from orchestrator.context import RunContext
 from orchestrator.entries import Checked, Entry
 from orchestrator.errors import InputGuardrailTripwireTriggered, OutputGuardrailTripwireTriggered
-from orchestrator.guardrail import InputGuardrail, OutputGuardrail, ask_guardrail
+from orchestrator.guardrail import AgentCheck, InputGuardrail, OutputGuardrail, ask_guardrail
 from orchestrator.models.base import Item
 from orchestrator.state import RunState
 from orchestrator.turn import CallModel, Move, RunTools, TakeAnswers
@@ -24,12 +25,18 @@ class Guards:
     """One invocation's guardrails. Those of the input work beside the first turn, or before it if they block."""
 
     def __init__(
-        self, state: RunState, agent: Agent[Any], context: RunContext[Any], note: Callable[[Entry], None]
+        self,
+        state: RunState,
+        agent: Agent[Any],
+        context: RunContext[Any],
+        note: Callable[[Entry], None],
+        agents: AgentGuards,
     ) -> None:
         self._state = state
         self._agent = agent
         self._context = context
         self._note = note
+        self._agents = agents
         self._beside: asyncio.Task[None] | None = None
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:
@@ -63,6 +70,10 @@ class Guards:
         """Ask the output guardrails. Raises `OutputGuardrailTripwireTriggered`, and what they raise."""
         await self._ask(self._agent.output_guardrails, output)
 
+    async def stop_agents(self) -> None:
+        """Stop the agents that are still asked: the run has ended."""
+        await self._agents.stop()
+
     def close(self) -> None:
         """Stop asking: the invocation is over."""
         if self._beside is not None:
@@ -93,16 +104,21 @@ class Guards:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask_one(self, guardrail: InputGuardrail | OutputGuardrail, given: Any) -> None:
-        verdict = await ask_guardrail(guardrail, self._context, self._agent, given)
         is_input, name = isinstance(guardrail, InputGuardrail), guardrail.get_name()
+        check, usage = guardrail.guardrail_function, None
+        if isinstance(check, AgentCheck):
+            context = self._state.given_context if is_input else self._context.context
+            verdict, usage = await self._agents.ask(check, name, given, context)
+        else:
+            verdict = await ask_guardrail(name, check, self._context, self._agent, given)
         info = to_jsonable_python(verdict.output_info, fallback=str)
         tripped = verdict.tripwire_triggered
-        self._note(Checked(stage="input" if is_input else "output", guardrail=name, tripped=tripped, info=info))
+        stage: Literal["input", "output"] = "input" if is_input else "output"
+        self._note(Checked(stage=stage, guardrail=name, tripped=tripped, info=info, usage=usage))
         if not tripped:
             return
         kind = InputGuardrailTripwireTriggered if is_input else OutputGuardrailTripwireTriggered
-        what = "input" if is_input else "output"
-        raise kind(f"Guardrail `{name}` does not let the run's {what} pass.", guardrail=name, output_info=info)
+        raise kind(f"Guardrail `{name}` does not let the run's {stage} pass.", guardrail=name, output_info=info)
 
 
 def _as_given(items: list[Item]) -> str | list[Item]:

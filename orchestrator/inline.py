@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 from orchestrator.answers import typed_output
@@ -27,6 +28,7 @@ from orchestrator.result import RunResult
 from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
 from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings, load_settings
+from orchestrator.side_runs import LocalSideRuns
 from orchestrator.state import fold
 from orchestrator.submission import new_run
 
@@ -61,6 +63,11 @@ async def arun_inline(
     ledger = MemoryLedger(LedgerSettings())
     limiter = Limiter(MemoryLimitStore(), settings.limits, ledger.hasten) if settings.limits else None
     engine = Engine(ledger, registry, settings, Renewer(ledger), run_hooks=hooks, limiter=limiter)
+
+    async def carry_out(pointer: Pointer, worker: str) -> None:
+        await _drive(engine, pointer.run_id, [pointer], people)
+
+    engine = replace(engine, side_runs=LocalSideRuns(lambda: engine, carry_out))
     run_id = str(uuid.uuid4())
     chosen = refuse_passed_deadline(make_options(**options))
     new = new_run(

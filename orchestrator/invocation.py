@@ -43,7 +43,10 @@ class Invocation:
         """Move the run on as far as it goes. Raises `LedgerError` where the ledger cannot be reached."""
         run = self._run
         try:
-            return await hold(run.engine, run.claim, run.interrupt, self._advance)
+            performed = await hold(run.engine, run.claim, run.interrupt, self._advance)
+            if performed.kind == "ended":
+                await run.guards.stop_agents()
+            return performed
         finally:
             run.guards.close()
 

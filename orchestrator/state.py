@@ -105,6 +105,7 @@ class RunState:
                 self._apply_decision(entry)
             case Checked():
                 self.verdicts.add((entry.stage, entry.guardrail))
+                self.usage += entry.usage or Usage()
             case BudgetNotice():
                 self.warned_limits.add(entry.limit)
                 self.spent_limit = entry.limit if entry.is_spent else self.spent_limit

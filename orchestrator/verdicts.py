@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from orchestrator.entry_base import EntryBase
+from orchestrator.usage import Usage
 
 
 class Decided(EntryBase):
@@ -33,3 +34,5 @@ class Checked(EntryBase):
     guardrail: str
     tripped: bool
     info: Any = None
+    usage: Usage | None = None
+    """What an agent spent to come to it."""

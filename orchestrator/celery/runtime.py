@@ -36,6 +36,7 @@ from orchestrator.run import Run
 from orchestrator.runnable import Runnable
 from orchestrator.session import Compaction, Session
 from orchestrator.settings import Settings
+from orchestrator.side_runs import LocalSideRuns, carry_out_here
 from orchestrator.submission import new_run
 
 
@@ -52,7 +53,8 @@ class Orchestrator:
         self._engine: Engine | None = None
         self._engine_pid = 0
         background.on_close(self._let_go)
-        self.client = Client(lambda: self.ledger, CeleryPublisher(app), self.registry, settings)
+        self._publisher = CeleryPublisher(app)
+        self.client = Client(lambda: self.ledger, self._publisher, self.registry, settings)
 
     # ---- what users call --------------------------------------------------------------------
 
@@ -128,6 +130,9 @@ class Orchestrator:
                 run_hooks=self._hooks,
                 tasks=CeleryTaskRunner(self.app),
                 limiter=limiter,
+                side_runs=LocalSideRuns(
+                    lambda: self.engine, carry_out_here(lambda: self.engine, self._publisher.publish)
+                ),
             )
             self._engine_pid = os.getpid()
         return self._engine

@@ -52,6 +52,8 @@ class _Builder:
             return id
         for target in map(to_handoff, agent.handoffs):
             self.graph.add_edge(id, self._reference(target.target), "", "handoff")
+        for judge in agent.guardrail_agents():
+            self.graph.add_edge(id, self._reference(judge), "guardrail", "call")
         for tool in agent.tools:
             if isinstance(tool, AgentTool):
                 text = "" if tool.name == tool.agent.name else tool.name

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from celery import Celery
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, Flow, RunContext, create_app, function_tool, install
+from orchestrator import Agent, Flow, RunContext, create_app, function_tool, input_guardrail_agent, install
 from orchestrator.loop import background
 from orchestrator.models.rehearsal import Call, Rehearsal, Say, call, say
 from orchestrator.settings import Settings
@@ -28,6 +28,12 @@ class Quote(BaseModel):
 
     item: str
     cents: int
+
+
+class Verdict(BaseModel):
+    """What an agent that guards another one says."""
+
+    allowed: bool
 
 
 class Basket(BaseModel):
@@ -202,7 +208,18 @@ def _slow_ones() -> list[Agent[Any]]:
     waiter = Agent("waiter", tools=[wait_for_flag], rehearsal=_ask("wait_for_flag", "waited"))
     asker = Agent("asker", tools=[waiter.as_tool("ask_waiter", "Waits.")], rehearsal=_ask("ask_waiter", "asker"))
     careful = Agent("careful", tools=[charge, wait_for_flag], rehearsal=_charge_then_wait)
-    return [waiter, asker, careful]
+    judge = Agent("judge", tools=[wait_for_flag], output_type=Verdict, rehearsal=_judge)
+    guarded = Agent("guarded", rehearsal=lambda r: say("served"))
+    guarded.input_guardrails.append(
+        input_guardrail_agent(judge, tripped=lambda v: not v.allowed, run_in_parallel=False)
+    )
+    return [waiter, asker, careful, guarded]
+
+
+def _judge(rehearsal: Rehearsal) -> Say | Call:
+    if rehearsal.user_text != "homework" and not rehearsal.called("wait_for_flag"):
+        return call("wait_for_flag", input=rehearsal.user_text)
+    return say(Verdict(allowed=rehearsal.user_text != "homework"))
 
 
 @function_tool

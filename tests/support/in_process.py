@@ -26,6 +26,7 @@ from orchestrator.renewer import Renewer
 from orchestrator.run import Run
 from orchestrator.session import Session
 from orchestrator.settings import Settings
+from orchestrator.side_runs import LocalSideRuns, carry_out_here
 
 
 class InProcess:
@@ -39,7 +40,14 @@ class InProcess:
         self.client = Client(lambda: self.ledger, self, self.registry, self.settings)
         self._limits = MemoryLimitStore()
         limiter = Limiter(self._limits, limits, self.ledger.hasten) if limits else None
-        self._engine = Engine(self.ledger, self.registry, self.settings, Renewer(self.ledger), limiter=limiter)
+        self._engine = Engine(
+            self.ledger,
+            self.registry,
+            self.settings,
+            Renewer(self.ledger),
+            limiter=limiter,
+            side_runs=LocalSideRuns(lambda: self._engine, carry_out_here(lambda: self._engine, self.publish)),
+        )
         self._is_busy = is_busy
 
     def submit(self, agent: Agent[Any] | str, input: Any, **options: Any) -> Run:
