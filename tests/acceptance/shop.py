@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import redis
 from celery import Celery
 from pydantic import BaseModel, Field
 
@@ -227,11 +228,19 @@ async def wait_for_flag(input: str) -> str:
     """Wait until a test sets the flag."""
     record(f"waiting:{input}", "waits")
     deadline = time.monotonic() + 30
-    while not _client().get(f"flag:{input}"):
+    while not _has_flag(input):
         if time.monotonic() > deadline:
             raise TimeoutError(f"nobody set the flag {input}")
         await asyncio.sleep(0.05)
     return f"saw {input}"
+
+
+def _has_flag(name: str) -> bool:
+    """False while the server is away: a restart must not end the tool that waits."""
+    try:
+        return bool(_client().get(f"flag:{name}"))
+    except redis.exceptions.ConnectionError:
+        return False
 
 
 @function_tool
@@ -288,8 +297,6 @@ def record(key: str, value: Any) -> None:
 
 
 def _client() -> Any:
-    import redis
-
     global _connection
     if _connection is None or _connection[0] != os.getpid():
         _connection = (os.getpid(), redis.Redis.from_url(os.environ["ORCHESTRATOR_REDIS_URL"]))
