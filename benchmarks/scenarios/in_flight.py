@@ -13,7 +13,7 @@ from benchmarks.results import Figure, Plot, Section
 from benchmarks.side import TITLES, Side, SideName
 from benchmarks.usage import memory_megabytes
 
-RUNS = (100, 500, 2000)
+RUNS = (100, 500, 1000, 2000)
 STARTS_PER_SECOND = 80
 """What two cores can begin. So that all are in flight at once, many calls have to be longer than 5 s."""
 CALL_SECONDS = 5.0

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import openai
-from httpx2 import Response
+from httpx2 import Limits, Response
 from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, Timeout
 
 from orchestrator.errors import ModelRequestRejected
@@ -27,6 +27,9 @@ PLACEHOLDER_KEY = "none"
 
 CONNECT_SECONDS = 5.0
 """A server that is there accepts a connection quickly, however long its model then thinks."""
+
+CONNECTIONS = Limits(max_connections=10_000, max_keepalive_connections=100, keepalive_expiry=5.0)
+"""The client's own, but for its limit of 1,000 calls: how many a worker makes at once, its concurrency says."""
 
 EXPLAIN_SECONDS = 5.0
 """How long an error's message may wait for the list of models that makes it helpful."""
@@ -139,7 +142,7 @@ class Server:
                 api_key=self.api_key,
                 timeout=timeout,
                 max_retries=self.max_retries,
-                http_client=DefaultAioHttpClient(timeout=timeout),
+                http_client=DefaultAioHttpClient(timeout=timeout, limits=CONNECTIONS),
             )
         return client
 
