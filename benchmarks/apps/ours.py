@@ -9,9 +9,9 @@ from typing import Any
 
 from celery.signals import worker_ready
 
-from benchmarks.apps.workloads import INSTRUCTIONS, MAX_FAN_OUT, REFINE_ROUNDS, look_up
+from benchmarks.apps.workloads import INSTRUCTIONS, MAX_FAN_OUT, REFINE_ROUNDS, SEQUENCE_LENGTH, look_up
 from benchmarks.lag import LAG_FILE, sample_lag
-from orchestrator import Agent, Flow, create_app, each, function_tool, refine
+from orchestrator import Agent, Flow, create_app, each, function_tool, refine, sequence
 from orchestrator.loop import background
 
 
@@ -35,6 +35,7 @@ judge: Agent[None] = Agent(name="judge", instructions=INSTRUCTIONS, model="judge
 AGENTS = {agent.name: agent for agent in (triage, answer, turns, judge)}
 FLOWS = {
     "fan_out": Flow("fan_out", each(None, answer, max_items=MAX_FAN_OUT)),
+    "sequence": Flow("sequence", sequence(*[answer] * SEQUENCE_LENGTH)),
     "refine": Flow("refine", refine(answer, judge, passes=is_good_enough, max_rounds=REFINE_ROUNDS)),
 }
 

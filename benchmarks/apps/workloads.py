@@ -5,6 +5,7 @@ WORKLOADS = ("triage", "answer", "turns", "judge")
 """A handoff and a tool call; an answer at once; ten tool calls, then an answer; an evaluator's word."""
 MAX_TURNS = 1000
 MAX_FAN_OUT = 1000
+SEQUENCE_LENGTH = 5
 REFINE_ROUNDS = 100
 
 

@@ -23,7 +23,7 @@ async def main() -> None:
         match order.workload:
             case "model_call":
                 return await call_model(made["answer"].model, items)
-            case "chain":
+            case "chain" | "sequence":
                 said = question(items)
                 for _ in range(order.width):
                     said = await ask("answer", said)

@@ -27,7 +27,7 @@ class Order:
     items: int = 1
     """Length of each run's input."""
     width: int = 1
-    """Members of a fan-out, links of a chain."""
+    """Members of a fan-out, links of a chain, steps of a sequence."""
     pace_seconds: float = 0.0
     """How long the submits take all together; 0 is as fast as `in_flight` lets them."""
     first: int = 0

@@ -29,8 +29,8 @@ async def run_one(order: Order, items: list[Item]) -> str:
             answers = await run
             assert len(answers) == order.width
             return str(answers[0])
-        case "refine":
-            return str(await (await FLOWS["refine"].asubmit(question(items))))
+        case "sequence" | "refine":
+            return str(await (await FLOWS[order.workload].asubmit(question(items))))
         case _:
             given: Any = items if len(items) > 1 else question(items)
             run = await AGENTS[order.workload].asubmit(given, max_turns=MAX_TURNS)

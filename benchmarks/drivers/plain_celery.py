@@ -52,7 +52,7 @@ def make_signature(order: Order, items: list[Item], task_id: str) -> Any:
     """What the order asks for; its result is stored under the task id."""
     answer = TASKS["answer"]
     match order.workload:
-        case "chain":
+        case "chain" | "sequence":
             between = (answer.s() for _ in range(order.width - 2))
             return chain(answer.s(question(items)), *between, answer.s().set(task_id=task_id))
         case "fan_out":

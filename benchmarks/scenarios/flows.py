@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.apps.workloads import REFINE_ROUNDS
+from benchmarks.apps.workloads import REFINE_ROUNDS, SEQUENCE_LENGTH
 from benchmarks.bench import Bench
 from benchmarks.drivers.loop import Order
 from benchmarks.model_server import Behaviour
-from benchmarks.results import Figure, Plot, Section
-from benchmarks.side import TITLES, Round, SideName
+from benchmarks.results import Figure, Plot, Section, Target, at_most
+from benchmarks.side import TITLES, Round, Side, SideName
 
 WIDTHS = (10, 100, 1000)
+SLOW_WIDTH, SLOW_SECONDS = 200, 0.5
 LINKS = 50
+SEQUENCES = 40
 SIDES: tuple[SideName, ...] = ("ours", "agents_sdk", "plain_celery")
+ALONE = "the same agents, each submitted by itself"
+
+Found = dict[str, list[Round]]
+"""Side to its rounds."""
 
 
 @dataclass(frozen=True)
@@ -26,56 +33,94 @@ class Shape:
     agents: int
     """Agents that run in it, each with one model call."""
     rounds: int
+    latency_seconds: float = 0.0
+    """How long the model takes for a call."""
+    alone: Order | None = None
+    """The same agents of ours without a flow, measured in the same round."""
+    time_targets: tuple[Target, ...] = ()
+    cpu_targets: tuple[Target, ...] = ()
 
 
 def run(bench: Bench) -> Section:
     """Every shape on every side, in turns."""
     shapes = list(all_shapes(bench))
-    found: dict[str, dict[str, list[Round]]] = {shape.title: {TITLES[name]: [] for name in SIDES} for shape in shapes}
-    bench.model.behave(Behaviour())
     with bench.open_sides("flows", SIDES, workers=2, concurrency=200) as opened:
         sides = opened.start()
+        bench.model.behave(Behaviour())
         for side in sides:
             side.measure(Order("answer", runs=bench.size(50, 2), in_flight=8))
-        for shape in shapes:
-            for _ in range(shape.rounds):
-                for side in sides:
-                    bench.say(f"flows: {shape.title}, {side.name}")
-                    found[shape.title][TITLES[side.name]].append(bench.note(side.measure(shape.order)))
+        found = {shape.title: measure(bench, shape, sides) for shape in shapes}
     return describe(shapes, found)
+
+
+def measure(bench: Bench, shape: Shape, sides: list[Side]) -> Found:
+    """A shape's rounds: all sides take turns."""
+    found: Found = defaultdict(list)
+    bench.model.behave(Behaviour(latency_seconds=shape.latency_seconds))
+    for _ in range(shape.rounds):
+        for side in sides:
+            bench.say(f"flows: {shape.title}, {side.name}")
+            found[TITLES[side.name]].append(bench.note(side.measure(shape.order)))
+            if shape.alone and side.name == "ours":
+                found[ALONE].append(bench.note(side.measure(shape.alone)))
+    return found
 
 
 def all_shapes(bench: Bench) -> Iterator[Shape]:
     """What is measured."""
     for width in bench.sizes(WIDTHS, (2, 4)):
-        order = Order("fan_out", runs=1, in_flight=1, width=width)
-        yield Shape(f"{width:,} agents side by side", order, width, bench.size(3 if width < 1000 else 1, 1))
+        yield Shape(f"{width:,} agents side by side", fan_out(width), width, bench.size(3 if width < 1000 else 1, 1))
+    width = bench.size(SLOW_WIDTH, 3)
+    yield Shape(
+        f"{width} side by side, calls of {1000 * SLOW_SECONDS:.0f} ms",
+        fan_out(width),
+        width,
+        bench.size(5, 1),
+        latency_seconds=SLOW_SECONDS,
+        time_targets=(at_most(2.5),),
+    )
+    # Many in flight: one flow's CPU is too little for a clock that counts in steps of 10 ms.
+    runs, in_flight = bench.size(SEQUENCES, 2), bench.size(SEQUENCES // 2, 2)
+    yield Shape(
+        f"{runs} sequences of {SEQUENCE_LENGTH}",
+        Order("sequence", runs=runs, in_flight=in_flight, width=SEQUENCE_LENGTH),
+        runs * SEQUENCE_LENGTH,
+        bench.size(5, 1),
+        alone=Order("answer", runs=runs * SEQUENCE_LENGTH, in_flight=in_flight),
+        cpu_targets=(at_most(1.3, ALONE),),
+    )
     links = bench.size(LINKS, 3)
     yield Shape(f"a chain of {links}", Order("chain", runs=1, in_flight=1, width=links), links, bench.size(3, 1))
     refine = Order("refine", runs=1, in_flight=1)
-    yield Shape(f"refine, {REFINE_ROUNDS} rounds", refine, 2 * REFINE_ROUNDS, 1)
+    yield Shape(f"refine, {REFINE_ROUNDS} rounds", refine, 2 * REFINE_ROUNDS, bench.size(3, 1))
 
 
-def describe(shapes: list[Shape], found: dict[str, dict[str, list[Round]]]) -> Section:
+def fan_out(width: int) -> Order:
+    """So many agents side by side, once."""
+    return Order("fan_out", runs=1, in_flight=1, width=width)
+
+
+def describe(shapes: list[Shape], found: dict[str, Found]) -> Section:
     """Time and CPU of each shape; CPU an agent over the width."""
     figures = []
     for shape in shapes:
         seconds = {side: [one.driven.seconds for one in rounds] for side, rounds in found[shape.title].items()}
-        figures.append(Figure(title=f"{shape.title}: all done", unit="s", rounds=seconds))
-        figures.append(Figure(title=f"{shape.title}: CPU an agent", unit="ms", rounds=_cpu(shape, found)))
-    fans = [shape for shape in shapes if shape.order.workload == "fan_out"]
+        cpu = _cpu(shape, found)
+        figures.append(Figure(title=f"{shape.title}: all done", unit="s", rounds=seconds, targets=shape.time_targets))
+        figures.append(Figure(title=f"{shape.title}: CPU an agent", unit="ms", rounds=cpu, targets=shape.cpu_targets))
+    fans = [shape for shape in shapes if shape.order.workload == "fan_out" and not shape.latency_seconds]
     lines = {
         side: [figure_median(_cpu(shape, found)[side]) for shape in fans] for side in map(TITLES.__getitem__, SIDES)
     }
     widths = [shape.agents for shape in fans]
     return Section(
         name="flows",
-        title="Flows: side by side, in a chain, in rounds",
+        title="Flows: side by side, in a sequence, in rounds",
         figures=figures,
         notes=[
-            "Ours are flows (`each`, `refine`) and Celery's own `chain`; each agent is a run and a task of its own. "
-            "Plain Celery has a chord, a chain, and for `refine` the whole loop in one task. Of the Agents SDK, "
-            "nothing is distributed or durable."
+            "Ours are flows (`each`, `sequence`, `refine`) and Celery's own `chain`; each agent is a run and a task of "
+            "its own. Plain Celery has a chord, chains, and for `refine` the whole loop in one task. Of the Agents "
+            "SDK, nothing is distributed or durable."
         ],
         plots=[Plot(title="CPU an agent in a fan-out", x_title="agents", y_title="ms", x=widths, lines=lines)],
     )
@@ -86,7 +131,7 @@ def figure_median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def _cpu(shape: Shape, found: dict[str, dict[str, list[Round]]]) -> dict[str, list[float]]:
+def _cpu(shape: Shape, found: dict[str, Found]) -> dict[str, list[float]]:
     return {
         side: [1000 * one.cpu_seconds / shape.agents for one in rounds] for side, rounds in found[shape.title].items()
     }
