@@ -127,17 +127,12 @@ def as_tool(
     turns them into the agent's input. `failure_error_function=None` lets a failure end the caller's run.
     `needs_approval`: a person must approve the call, as for function tools.
     """
-    if parameters is not None and not _is_structured(parameters):
-        raise UserError(f"parameters of tool `{tool_name or agent.name}` must be a dataclass or pydantic model.")
-    schema = TypeAdapter(parameters or AgentToolInput).json_schema()
-    if parameters is None:
-        schema["title"] = "AgentAsToolInput"  # what models see with the Agents SDK, too
-        schema.pop("description", None)
+    name = tool_name or to_function_name(agent.name)
     return AgentTool(
         agent=agent,
-        name=tool_name or to_function_name(agent.name),
+        name=name,
         description=tool_description or "",
-        params_json_schema=strict_json_schema(schema),
+        params_json_schema=_input_schema(parameters, name),
         is_enabled=is_enabled,
         max_turns=DEFAULT_MAX_TURNS if max_turns is None else max_turns,
         failure_error_function=failure_error_function,
@@ -148,6 +143,16 @@ def as_tool(
         needs_approval=needs_approval,
         approval_expires_seconds=approval_expires_seconds,
     )
+
+
+def _input_schema(parameters: type[Any] | None, tool: str) -> dict[str, Any]:
+    if parameters is not None and not _is_structured(parameters):
+        raise UserError(f"parameters of tool `{tool}` must be a dataclass or pydantic model.")
+    schema = TypeAdapter(parameters or AgentToolInput).json_schema()
+    if parameters is None:
+        schema["title"] = "AgentAsToolInput"  # what models see with the Agents SDK, too
+        schema.pop("description", None)
+    return strict_json_schema(schema)
 
 
 def _is_structured(parameters: Any) -> bool:

@@ -27,13 +27,18 @@ def close_resources() -> None:
     """Close what has a `close()`, and forget everything. Called when a worker stops."""
     with _lock:
         for factory, made in _made.items():
-            close = getattr(made, "close", None)
-            try:
-                if callable(close):
-                    close()
-            except Exception:
-                logger.exception("Closing the resource made by %r failed", factory)
+            _close(factory, made)
         _made.clear()
+
+
+def _close(factory: Callable[[], Any], made: Any) -> None:
+    close = getattr(made, "close", None)
+    if not callable(close):
+        return
+    try:
+        close()
+    except Exception:
+        logger.exception("Closing the resource made by %r failed", factory)
 
 
 @contextmanager

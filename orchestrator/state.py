@@ -80,10 +80,7 @@ class RunState:
         """Take one entry in."""
         match entry:
             case RunInput():
-                self.agent, self.history, self.given = entry.agent, list(entry.items), list(entry.items)
-                self.origin = entry.retry.origin if entry.retry else None
-                self.context, self.given_context, self.options = entry.context, entry.context, entry.options
-                self.session = entry.session
+                self._apply_input(entry)
             case SessionHistory():
                 self.history = [*entry.items, *self.history]
                 self.agent = entry.agent or self.agent
@@ -132,6 +129,12 @@ class RunState:
     def new_items(self) -> list[Item]:
         """Everything generated so far."""
         return self.conversation()[len(self.history) :]
+
+    def _apply_input(self, entry: RunInput) -> None:
+        self.agent, self.history, self.given = entry.agent, list(entry.items), list(entry.items)
+        self.context, self.given_context, self.options = entry.context, entry.context, entry.options
+        self.origin = entry.retry.origin if entry.retry else None
+        self.session = entry.session
 
     def _apply_reply(self, reply: Reply) -> None:
         self._finish_turn()

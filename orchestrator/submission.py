@@ -45,32 +45,21 @@ def new_run(
 
     Raises `SubmitError`.
     """
-    name = target if isinstance(target, str) else target.name
-    task = task or (f"agents.{target}" if isinstance(target, str) else target.task_name)
+    name, task, queue = _address(target, task, queue)
     check_run_id(run_id)
     if joining is not None:
-        check_joining(joining, task)
-    items = to_items(given)
-    dumped = dump_context(context, owner=f"agent `{name}`")
-    _check_size(items, dumped, name, settings)
-    options = options or RunOptions()
-    priority = options.priority if priority is None else priority
-    if not isinstance(target, str):
-        check_context(context, target)
-        queue, priority = queue or target.queue, target.priority if priority is None else priority
-    options = options.model_copy(update={"priority": priority})
-    _check_prices(options, target, settings)
+        _check_joining(joining, task)
+    options = _choose_options(options or RunOptions(), target, priority, settings)
+    dumped = _to_context(context, target, name)
     scope = scope_of(given, place) if task.startswith("flows.") else None
-    entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope)
-    if joining is not None:
-        entry = entry.model_copy(update={"session": joining.session})
-    # How long a submit may take, and who reads along, do not make it another one.
-    inessential = {"expires_at": None, "deadline_at": None, "stream": False}
-    essential = entry.model_copy(update={"options": options.model_copy(update=inessential)})
+    session = joining.session if joining else None
+    items = to_items(given)
+    entry = RunInput(agent=name, items=items, context=dumped, options=options, scope=scope, session=session)
+    _check_size(entry, settings)
     return NewRun(
         run_id=run_id,
         task=task,
-        digest=digest_of(task, essential),
+        digest=_digest(task, entry),
         entry=entry,
         queue=queue,
         priority=options.priority,
@@ -125,7 +114,14 @@ def check_session_id(session: str) -> None:
         )
 
 
-def check_joining(joining: Joining, task: str) -> None:
+def _address(target: Runnable | str, task: str | None, queue: str | None) -> tuple[str, str, str | None]:
+    """Whom the run is for: the name, the task, and the queue if it is known."""
+    if isinstance(target, str):
+        return target, task or f"agents.{target}", queue
+    return target.name, task or target.task_name, queue or target.queue
+
+
+def _check_joining(joining: Joining, task: str) -> None:
     """Raise `InvalidInput` for what cannot go on with a session."""
     check_session_id(joining.session)
     if not task.startswith("agents."):
@@ -136,18 +132,43 @@ def check_joining(joining: Joining, task: str) -> None:
         raise InvalidInput(f"keep_last counts exchanges, from 1, not {joining.keep_last!r}.")
 
 
+def _choose_options(
+    options: RunOptions, target: Runnable | str, priority: int | None, settings: Settings
+) -> RunOptions:
+    """The options with their priority: the caller's, the run's, or else the target's."""
+    known = None if isinstance(target, str) else target.priority
+    chosen = next((found for found in (priority, options.priority, known) if found is not None), None)
+    options = options.model_copy(update={"priority": chosen})
+    _check_prices(options, target, settings)
+    return options
+
+
+def _to_context(context: Any, target: Runnable | str, name: str) -> dict[str, Any] | None:
+    dumped = dump_context(context, owner=f"agent `{name}`")
+    if not isinstance(target, str):
+        check_context(context, target)
+    return dumped
+
+
+def _digest(task: str, entry: RunInput) -> str:
+    """How long a submit may take, and who reads along, do not make it another one."""
+    inessential = {"expires_at": None, "deadline_at": None, "stream": False}
+    essential = entry.model_copy(update={"options": entry.options.model_copy(update=inessential)})
+    return digest_of(task, essential)
+
+
 def _is_item(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     return ("role" in value and "content" in value) or (isinstance(value.get("type"), str) and len(value) > 1)
 
 
-def _check_size(items: list[Item], context: Any, name: str, settings: Settings) -> None:
-    for what, value in (("input", items), ("context", context)):
+def _check_size(entry: RunInput, settings: Settings) -> None:
+    for what, value in (("input", entry.items), ("context", entry.context)):
         size = len(json.dumps(value, ensure_ascii=False).encode())
         if size > settings.max_input_bytes:
             raise InputTooLarge(
-                f"The {what} for agent `{name}` has {size:,} bytes; {settings.max_input_bytes:,} are allowed. "
+                f"The {what} for agent `{entry.agent}` has {size:,} bytes; {settings.max_input_bytes:,} are allowed. "
                 f"Give a reference that a tool can read in parts, or raise ORCHESTRATOR_MAX_INPUT_BYTES."
             )
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.agent import Agent
 from orchestrator.context import ToolContext
-from orchestrator.errors import ToolInputGuardrailTripwireTriggered, ToolOutputGuardrailTripwireTriggered, UserError
-from orchestrator.guardrail import ToolGuardrailFunctionOutput, ToolInputGuardrailData, ToolOutputGuardrailData
+from orchestrator.errors import (
+    GuardrailTripwireTriggered,
+    ToolInputGuardrailTripwireTriggered,
+    ToolOutputGuardrailTripwireTriggered,
+    UserError,
+)
+from orchestrator.guardrail import (
+    ToolGuardrailFunctionOutput,
+    ToolInputGuardrail,
+    ToolInputGuardrailData,
+    ToolOutputGuardrail,
+    ToolOutputGuardrailData,
+)
 from orchestrator.hooks import HookCaller
 from orchestrator.tool import FunctionTool, ToolResult, call_tool
 
@@ -33,39 +45,52 @@ async def call_guarded_tool(
 
 
 async def _check_input(tool: FunctionTool, context: ToolContext[Any], agent: Agent[Any] | None) -> ToolResult | None:
-    for guardrail in tool.tool_input_guardrails:
-        made = guardrail.guardrail_function(ToolInputGuardrailData(context, agent))
-        verdict = _to_verdict(guardrail.get_name(), await made if inspect.isawaitable(made) else made)
+    return await _first_rejection(
+        tool,
+        tool.tool_input_guardrails,
+        ToolInputGuardrailData(context, agent),
+        refusal=f"does not let tool `{tool.name}` run",
+        error=ToolInputGuardrailTripwireTriggered,
+    )
+
+
+async def _check_output(
+    tool: FunctionTool, context: ToolContext[Any], agent: Agent[Any] | None, result: ToolResult
+) -> ToolResult:
+    rejected = await _first_rejection(
+        tool,
+        tool.tool_output_guardrails,
+        ToolOutputGuardrailData(context, agent, result.value),
+        refusal=f"does not let the output of tool `{tool.name}` pass",
+        error=ToolOutputGuardrailTripwireTriggered,
+    )
+    return rejected or result
+
+
+async def _first_rejection(
+    tool: FunctionTool,
+    guardrails: Sequence[ToolInputGuardrail | ToolOutputGuardrail],
+    data: Any,
+    *,
+    refusal: str,
+    error: type[GuardrailTripwireTriggered],
+) -> ToolResult | None:
+    """Asks one guardrail after the other. Raises `error` for one that trips."""
+    for guardrail in guardrails:
+        name = guardrail.get_name()
+        made = guardrail.guardrail_function(data)
+        verdict = _to_verdict(name, await made if inspect.isawaitable(made) else made)
         if verdict.behavior == "raise_exception":
-            raise ToolInputGuardrailTripwireTriggered(
-                f"Guardrail `{guardrail.get_name()}` does not let tool `{tool.name}` run.",
-                run_id=context.run_id,
-                guardrail=guardrail.get_name(),
+            raise error(
+                f"Guardrail `{name}` {refusal}.",
+                run_id=data.context.run_id,
+                guardrail=name,
                 tool_name=tool.name,
                 output_info=verdict.output_info,
             )
         if verdict.behavior == "reject_content":
             return ToolResult(verdict.message, verdict.message, failed=True)
     return None
-
-
-async def _check_output(
-    tool: FunctionTool, context: ToolContext[Any], agent: Agent[Any] | None, result: ToolResult
-) -> ToolResult:
-    for guardrail in tool.tool_output_guardrails:
-        made = guardrail.guardrail_function(ToolOutputGuardrailData(context, agent, result.value))
-        verdict = _to_verdict(guardrail.get_name(), await made if inspect.isawaitable(made) else made)
-        if verdict.behavior == "raise_exception":
-            raise ToolOutputGuardrailTripwireTriggered(
-                f"Guardrail `{guardrail.get_name()}` does not let the output of tool `{tool.name}` pass.",
-                run_id=context.run_id,
-                guardrail=guardrail.get_name(),
-                tool_name=tool.name,
-                output_info=verdict.output_info,
-            )
-        if verdict.behavior == "reject_content":
-            return ToolResult(verdict.message, verdict.message, failed=True)
-    return result
 
 
 def _to_verdict(name: str, verdict: Any) -> ToolGuardrailFunctionOutput:

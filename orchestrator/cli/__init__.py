@@ -20,8 +20,8 @@ from orchestrator.cli.commands_runs import run, submit, watch
 from orchestrator.cli.commands_session import show_session
 from orchestrator.cli.commands_stack import up, worker
 from orchestrator.cli.exits import HELP, ErrorsAsLines
-from orchestrator.cli.session import Session
 from orchestrator.cli.statefile import DEFAULT_FOLDER
+from orchestrator.cli.workspace import Workspace
 
 __all__ = ["app", "main"]
 
@@ -66,7 +66,7 @@ def prepare(
     ] = False,
 ) -> None:
     """Options of all commands."""
-    context.obj = Session(app_name, data_dir)
+    context.obj = Workspace(app_name, data_dir)
 
 
 for command in (

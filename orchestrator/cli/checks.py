@@ -11,7 +11,7 @@ from orchestrator.celery.checks import find_risky_settings
 from orchestrator.cli.apps import LoadedApp
 from orchestrator.cli.console import mask_url
 from orchestrator.cli.ports import answers_http
-from orchestrator.cli.session import Session
+from orchestrator.cli.workspace import Workspace
 from orchestrator.embedded import find_server
 from orchestrator.errors import LedgerError, OrchestratorError
 from orchestrator.ledger.base import AgentRecord
@@ -57,10 +57,10 @@ def describe_settings(settings: Settings) -> dict[str, str]:
     return shown
 
 
-def check_setup(session: Session) -> Iterator[Check]:
+def check_setup(workspace: Workspace) -> Iterator[Check]:
     """The app, the model, the stack of this folder."""
     try:
-        loaded = session.loaded
+        loaded = workspace.loaded
     except OrchestratorError as error:
         yield Check("app", "problem", error.message, "Name a module that can be imported from here: -A module[:attr].")
         return
@@ -69,19 +69,19 @@ def check_setup(session: Session) -> Iterator[Check]:
     yield Check("app", "ok" if registry.agents else "problem", f"{loaded.spec}, {len(registry.agents)} agents", remedy)
     model = describe_model(loaded.orchestrator.settings)
     yield Check("model", "note" if model.startswith("rehearsal") else "ok", model)
-    yield _check_stack(session)
+    yield _check_stack(workspace)
 
 
-def check_reach(session: Session) -> Iterator[Check]:
+def check_reach(workspace: Workspace) -> Iterator[Check]:
     """The ledger, the broker, Flower."""
-    loaded = session.loaded
+    loaded = workspace.loaded
     try:
         background.run(loaded.orchestrator.ledger.ping())
         yield Check("ledger", "ok", f"{mask_url(loaded.orchestrator.ledger_url)} answers")
     except LedgerError as error:
         yield Check("ledger", "problem", error.message, "Start one: orchestrator up. Or set ORCHESTRATOR_REDIS_URL.")
     yield _check_broker(loaded)
-    yield _check_flower(session)
+    yield _check_flower(workspace)
 
 
 def check_risks(loaded: LoadedApp) -> Iterator[Check]:
@@ -139,10 +139,10 @@ def _as_row(loaded: LoadedApp, task: str, records: list[AgentRecord]) -> AgentRo
     return AgentRow(task, queue, module, sorted(record.worker for record in records))
 
 
-def _check_stack(session: Session) -> Check:
-    if session.stack is not None:
-        return Check("stack", "ok", f"`orchestrator up` runs here (pid {session.stack.keeper.pid})")
-    if session.given_url:
+def _check_stack(workspace: Workspace) -> Check:
+    if workspace.stack is not None:
+        return Check("stack", "ok", f"`orchestrator up` runs here (pid {workspace.stack.keeper.pid})")
+    if workspace.given_url:
         return Check("stack", "note", "ORCHESTRATOR_REDIS_URL names the server")
     try:
         return Check("stack", "note", f"`orchestrator up` does not run here; it would start {find_server()}")
@@ -162,8 +162,8 @@ def _check_broker(loaded: LoadedApp) -> Check:
     return Check("broker", "ok", f"{url} answers")
 
 
-def _check_flower(session: Session) -> Check:
-    url = (session.stack.flower_url if session.stack else None) or DEFAULT_FLOWER
+def _check_flower(workspace: Workspace) -> Check:
+    url = (workspace.stack.flower_url if workspace.stack else None) or DEFAULT_FLOWER
     if answers_http(f"{url}/healthcheck"):
         return Check("flower", "ok", url)
     if importlib.util.find_spec("flower") is None:

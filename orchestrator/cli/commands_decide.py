@@ -12,7 +12,7 @@ import typer
 from orchestrator.cli.commands_runs import JsonOption, RunArgument
 from orchestrator.cli.console import clip, console, format_arguments, format_seconds, plain_table, print_json, say
 from orchestrator.cli.exits import CommandError
-from orchestrator.cli.session import Session
+from orchestrator.cli.workspace import Workspace
 from orchestrator.errors import InvalidAnswer
 from orchestrator.loop import background
 from orchestrator.question import QuestionKind
@@ -81,10 +81,10 @@ def answer(
 
 
 def _find(
-    session: Session, run_id: str, call_id: str | None, verb: str, kinds: tuple[QuestionKind, ...]
+    workspace: Workspace, run_id: str, call_id: str | None, verb: str, kinds: tuple[QuestionKind, ...]
 ) -> tuple[Run, OpenQuestion | str]:
     """The question that is meant; the id as it is where it is no open one: the ledger says what is wrong with it."""
-    run = session.connect().run(run_id)
+    run = workspace.connect().run(run_id)
     if call_id is not None:
         return run, call_id
     found = [question for question in [*run.approvals(), *run.questions()] if question.kind in kinds]

@@ -20,11 +20,11 @@ from orchestrator.cli.exits import ANSWERED, FAILED, INTERRUPTED, CommandError, 
 from orchestrator.cli.follow import follow
 from orchestrator.cli.plan import LLM_CONCURRENCY
 from orchestrator.cli.ports import free_port
-from orchestrator.cli.session import Session
 from orchestrator.cli.stack import POLL_SECONDS, Stack
 from orchestrator.cli.statefile import StateFolder
 from orchestrator.cli.tree import RunTree
 from orchestrator.cli.views import LineView, LiveView, View
+from orchestrator.cli.workspace import Workspace
 from orchestrator.demo import Demo
 from orchestrator.errors import ResultTimeout
 from orchestrator.loop import background
@@ -57,15 +57,15 @@ def demo(
     Uses the stack of `orchestrator up` if one runs in this folder; else starts one of its own, in a
     temporary folder, on free ports. Exits with 0 only if every run was answered.
     """
-    session: Session = context.obj
+    workspace: Workspace = context.obj
     stopping = StopSignals()
-    with _stage(session, stopping) as stage:
+    with _stage(workspace, stopping) as stage:
         if stopping.is_stopping():
             raise typer.Exit(INTERRUPTED)
-        is_answered = _play(session, stage, stopping, timeout)
+        is_answered = _play(workspace, stage, stopping, timeout)
         if stage.own is not None and stage.flower_url and not keep:
             say("These pages end with this command. To look at them: orchestrator demo --keep", style="dim")
-        if is_answered and (afterwards := _find_demo(session).afterwards):
+        if is_answered and (afterwards := _find_demo(workspace).afterwards):
             say(afterwards)
         if stage.own is not None and not is_answered:
             say_aside(stage.own.last_words())
@@ -75,22 +75,22 @@ def demo(
 
 
 @contextmanager
-def _stage(session: Session, stopping: StopSignals) -> Iterator[Stage]:
-    if session.stack is not None:
-        say(f"Using the stack that runs here: {mask_url(session.stack.redis_url)}")
-        session.connect()
-        yield Stage(session.stack.flower_url)
+def _stage(workspace: Workspace, stopping: StopSignals) -> Iterator[Stage]:
+    if workspace.stack is not None:
+        say(f"Using the stack that runs here: {mask_url(workspace.stack.redis_url)}")
+        workspace.connect()
+        yield Stage(workspace.stack.flower_url)
         return
-    if session.given_url and _is_served(session):
-        say(f"Using the workers at {mask_url(session.given_url)}")
+    if workspace.given_url and _is_served(workspace):
+        say(f"Using the workers at {mask_url(workspace.given_url)}")
         yield Stage(None)
         return
     folder = StateFolder(Path(tempfile.mkdtemp(prefix="orchestrator-demo-")))
     folder.create()
     try:
-        with open_stack(session, folder, choose_server(session, folder, free_port()), stopping) as stack:
-            _find_demo(session)
-            start_stack(stack, session, workers=2, concurrency=LLM_CONCURRENCY, flower_port=free_port())
+        with open_stack(workspace, folder, choose_server(workspace, folder, free_port()), stopping) as stack:
+            _find_demo(workspace)
+            start_stack(stack, workspace, workers=2, concurrency=LLM_CONCURRENCY, flower_port=free_port())
             yield Stage(stack.flower_url, stack)
     except StackError:
         raise  # its message names the logs: leave them
@@ -100,26 +100,26 @@ def _stage(session: Session, stopping: StopSignals) -> Iterator[Stage]:
     shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _is_served(session: Session) -> bool:
+def _is_served(workspace: Workspace) -> bool:
     """Whether live workers at the user's own server have loaded the demo's agent."""
-    task = _find_demo(session).agent.task_name
-    records = background.run(session.connect().ledger.loaded())
+    task = _find_demo(workspace).agent.task_name
+    records = background.run(workspace.connect().ledger.loaded())
     return any(record.task == task and record.is_live for record in records)
 
 
-def _find_demo(session: Session) -> Demo:
-    found = getattr(session.loaded.module, "DEMO", None)
+def _find_demo(workspace: Workspace) -> Demo:
+    found = getattr(workspace.loaded.module, "DEMO", None)
     if isinstance(found, Demo):
         return found
     raise CommandError(
-        f"Module `{session.loaded.module.__name__}` offers no demo. "
+        f"Module `{workspace.loaded.module.__name__}` offers no demo. "
         "Give it `DEMO = Demo(title, agent, runs=[DemoRun(…)])` from `orchestrator.demo`."
     )
 
 
-def _play(session: Session, stage: Stage, stopping: StopSignals, timeout_seconds: float) -> bool:
-    found = _find_demo(session)
-    orchestrator = session.loaded.orchestrator
+def _play(workspace: Workspace, stage: Stage, stopping: StopSignals, timeout_seconds: float) -> bool:
+    found = _find_demo(workspace)
+    orchestrator = workspace.loaded.orchestrator
     model = describe_model(orchestrator.settings)
     say()
     say(found.title, style="bold")

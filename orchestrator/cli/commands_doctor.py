@@ -25,8 +25,8 @@ from orchestrator.cli.console import console, plain_table, print_json, print_tab
 from orchestrator.cli.exits import FAILED
 from orchestrator.cli.explain import explain_run
 from orchestrator.cli.inspect_runs import inspect_run, inspect_runs
-from orchestrator.cli.session import Session
 from orchestrator.cli.stuck import Scene, find_stuck
+from orchestrator.cli.workspace import Workspace
 from orchestrator.errors import RunNotFound
 from orchestrator.loop import background
 
@@ -55,29 +55,29 @@ def doctor(
     raise typer.Exit(0 if is_fine else FAILED)
 
 
-def _examine(session: Session) -> tuple[list[Check], list[AgentRow]]:
-    checks = list(check_setup(session))
+def _examine(workspace: Workspace) -> tuple[list[Check], list[AgentRow]]:
+    checks = list(check_setup(workspace))
     if checks[0].state == "problem":
         return checks, []
-    reach = list(check_reach(session))
+    reach = list(check_reach(workspace))
     checks += reach
     if any(check.state == "problem" for check in reach):
         return checks, []
-    checks += check_risks(session.loaded)
-    rows = agent_rows(session.loaded)
-    consumed = consumed_queues(session.loaded, rows)
-    checks += check_workers(session.loaded, consumed, rows)
-    runs = background.run(inspect_runs(session.loaded.orchestrator.ledger))
-    checks += find_stuck(runs, _scene(session, consumed, rows))
+    checks += check_risks(workspace.loaded)
+    rows = agent_rows(workspace.loaded)
+    consumed = consumed_queues(workspace.loaded, rows)
+    checks += check_workers(workspace.loaded, consumed, rows)
+    runs = background.run(inspect_runs(workspace.loaded.orchestrator.ledger))
+    checks += find_stuck(runs, _scene(workspace, consumed, rows))
     return checks, rows
 
 
-def _explain(session: Session, run_id: str, as_json: bool) -> None:
-    found = background.run(inspect_run(session.connect().ledger, run_id))
+def _explain(workspace: Workspace, run_id: str, as_json: bool) -> None:
+    found = background.run(inspect_run(workspace.connect().ledger, run_id))
     if found is None:
         raise RunNotFound(f"There is no run {run_id!r}: never submitted here, or past its retention.", run_id=run_id)
-    rows = agent_rows(session.loaded)
-    scene = _scene(session, consumed_queues(session.loaded, rows), rows)
+    rows = agent_rows(workspace.loaded)
+    scene = _scene(workspace, consumed_queues(workspace.loaded, rows), rows)
     checks = list(explain_run(*found, scene))
     is_fine = all(check.state != "problem" for check in checks)
     if as_json:
@@ -87,12 +87,12 @@ def _explain(session: Session, run_id: str, as_json: bool) -> None:
     raise typer.Exit(0 if is_fine else FAILED)
 
 
-def _scene(session: Session, consumed: dict[str, list[str]], rows: list[AgentRow]) -> Scene:
+def _scene(workspace: Workspace, consumed: dict[str, list[str]], rows: list[AgentRow]) -> Scene:
     return Scene(
         now=time.time(),
         loaded={row.task: row.workers for row in rows},
         taken={queue for queues in consumed.values() for queue in queues},
-        default_queue=session.loaded.app.conf.task_default_queue,
+        default_queue=workspace.loaded.app.conf.task_default_queue,
     )
 
 

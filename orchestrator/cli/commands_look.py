@@ -37,8 +37,8 @@ _ENDED: dict[str, RunState] = {"answer": "answered", "failure": "failed", "cance
 
 def show(context: typer.Context, run_id: RunArgument, as_json: JsonOption = False) -> None:
     """Show a run as it stands: input, tree, answer, usage, and where to look in Flower."""
-    session = context.obj
-    events = background.run(read_events(session.connect().ledger, run_id))
+    workspace = context.obj
+    events = background.run(read_events(workspace.connect().ledger, run_id))
     if not events:
         raise RunNotFound(f"There is no run {run_id!r}: never submitted here, or past its retention.", run_id=run_id)
     node = fold_events(run_id, events)
@@ -46,7 +46,7 @@ def show(context: typer.Context, run_id: RunArgument, as_json: JsonOption = Fals
         print_json({"run_id": run_id, "state": node.state, "events": [event.to_dict() for event in events]})
         return
     console().print(render_run(node, time.time(), ids=True))
-    _print_rest(node, session.stack.flower_url if session.stack else None)
+    _print_rest(node, workspace.stack.flower_url if workspace.stack else None)
 
 
 def list_runs(

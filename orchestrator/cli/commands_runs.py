@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from typing import Annotated, Any
 
 import typer
 
 from orchestrator.cli.console import clean, console, print_json, say, say_aside
-from orchestrator.cli.exits import INTERRUPTED, CommandError, exit_code_of_run
+from orchestrator.cli.exits import INTERRUPTED, exit_code_of_run
 from orchestrator.cli.follow import follow
 from orchestrator.cli.nodes import RunNode
 from orchestrator.cli.render import outcome_text, render_run
-from orchestrator.cli.session import Session
-from orchestrator.cli.submit_options import (
-    AnswerAtLimitOption,
-    BudgetOption,
-    ContextOption,
-    DeadlineOption,
-    PriorityOption,
-    QueueOption,
-    RunIdOption,
-    SessionOption,
-    TagOption,
-    TenantOption,
-    TurnsOption,
-    read_budget,
-    read_context,
-)
+from orchestrator.cli.run_request import RunRequest, asks_for_a_run
 from orchestrator.cli.tree import RunTree
 from orchestrator.cli.views import JsonView, LineView, LiveView, View
+from orchestrator.cli.workspace import Workspace
 from orchestrator.errors import ResultTimeout
 from orchestrator.run import Run
 
-AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's or flow's name.")]
-InputArgument = Annotated[
-    list[str], typer.Argument(metavar="INPUT…", help="What to say to it; `-` reads standard input.")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 TimeoutOption = Annotated[
     float | None, typer.Option("--timeout", min=0, help="Stop watching after so many seconds (exit code 5).")
@@ -46,83 +27,23 @@ TimeoutOption = Annotated[
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
 
-def submit(
-    context: typer.Context,
-    agent: AgentArgument,
-    input: InputArgument,
-    run_context: ContextOption = None,
-    run_id: RunIdOption = None,
-    max_turns: TurnsOption = None,
-    queue: QueueOption = None,
-    priority: PriorityOption = None,
-    session_id: SessionOption = None,
-    tenant: TenantOption = None,
-    budget: BudgetOption = None,
-    answer_at_limit: AnswerAtLimitOption = False,
-    deadline: DeadlineOption = None,
-    tags: TagOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@asks_for_a_run
+def submit(context: typer.Context, request: RunRequest, as_json: JsonOption = False) -> None:
     """Start a run and print its id."""
-    limits = read_budget(budget, answer_at_limit=answer_at_limit)
-    started = _submit(
-        context.obj,
-        agent,
-        input,
-        queue=queue,
-        max_turns=max_turns,
-        run_id=run_id,
-        priority=priority,
-        tenant=tenant,
-        context=read_context(run_context),
-        budget=limits,
-        deadline=deadline,
-        tags=tags,
-        session=session_id,
-    )
+    started = _submit(context.obj, request)
     if as_json:
-        print_json({"run_id": started.id, "agent": agent})
+        print_json({"run_id": started.id, "agent": request.agent})
     else:
         say(started.id)
 
 
+@asks_for_a_run
 def run(
-    context: typer.Context,
-    agent: AgentArgument,
-    input: InputArgument,
-    run_context: ContextOption = None,
-    run_id: RunIdOption = None,
-    max_turns: TurnsOption = None,
-    queue: QueueOption = None,
-    priority: PriorityOption = None,
-    session_id: SessionOption = None,
-    tenant: TenantOption = None,
-    budget: BudgetOption = None,
-    answer_at_limit: AnswerAtLimitOption = False,
-    deadline: DeadlineOption = None,
-    tags: TagOption = None,
-    timeout: TimeoutOption = None,
-    as_json: JsonOption = False,
+    context: typer.Context, request: RunRequest, timeout: TimeoutOption = None, as_json: JsonOption = False
 ) -> None:
     """Start a run, watch it, and print its answer. Ctrl-C stops watching; the run goes on."""
     is_watched = not as_json and console().is_terminal
-    limits = read_budget(budget, answer_at_limit=answer_at_limit)
-    started = _submit(
-        context.obj,
-        agent,
-        input,
-        queue=queue,
-        max_turns=max_turns,
-        run_id=run_id,
-        priority=priority,
-        tenant=tenant,
-        context=read_context(run_context),
-        budget=limits,
-        deadline=deadline,
-        tags=tags,
-        session=session_id,
-        run_options={"stream": is_watched},
-    )
+    started = _submit(context.obj, request, run_options={"stream": is_watched})
     node = watch_run(started, as_json=as_json, timeout_seconds=timeout)
     if not as_json:
         _print_end(node)
@@ -173,22 +94,12 @@ def _choose_view(tree: RunTree, *, as_json: bool, is_live: bool) -> View:
     return LiveView(lambda now: render_run(tree.root, now)) if is_live else LineView()
 
 
-def _submit(
-    session: Session, agent: str, words: list[str], /, *, queue: str | None, max_turns: int | None, **options: Any
-) -> Run:
-    orchestrator = session.connect()
-    record = session.find_agent(agent)
-    if max_turns is not None:
-        options["max_turns"] = max_turns
-    queue = queue or (record.queue if record else None)
-    return orchestrator.submit(agent, _read_input(words), queue=queue, **options)
-
-
-def _read_input(words: list[str]) -> str:
-    text = sys.stdin.read() if words == ["-"] else " ".join(words)
-    if not text.strip():
-        raise CommandError("The input is empty. Give the agent something to work on.")
-    return text
+def _submit(workspace: Workspace, request: RunRequest, **options: Any) -> Run:
+    options = {**request.read_options(), **options}
+    orchestrator = workspace.connect()
+    record = workspace.find_agent(request.agent)
+    queue = request.queue or (record.queue if record else None)
+    return orchestrator.submit(request.agent, request.read_input(), queue=queue, **options)
 
 
 def _print_end(node: RunNode) -> None:

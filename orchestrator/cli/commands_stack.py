@@ -28,9 +28,9 @@ from orchestrator.cli.plan import (
     pool_arguments,
 )
 from orchestrator.cli.ports import choose_port
-from orchestrator.cli.session import Session
 from orchestrator.cli.stack import POLL_SECONDS, Stack, ping_through
 from orchestrator.cli.statefile import StateFolder
+from orchestrator.cli.workspace import Workspace
 from orchestrator.demo import Demo
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.models.resolve import describe_model
@@ -81,19 +81,19 @@ def up(
     Uses the server in ORCHESTRATOR_REDIS_URL instead of its own, if that is set. Exits with 1 if a stack
     runs in this folder already, or a process does not start.
     """
-    session: Session = context.obj
-    folder = StateFolder(data_dir) if data_dir else session.folder
+    workspace: Workspace = context.obj
+    folder = StateFolder(data_dir) if data_dir else workspace.folder
     folder.create()
     with folder.lock():
         end_orphans(folder, report)
         stopping = StopSignals()
-        server = choose_server(session, folder, port)
-        stack = open_stack(session, folder, server, stopping)
+        server = choose_server(workspace, folder, port)
+        stack = open_stack(workspace, folder, server, stopping)
         with stack:
             chosen = None if no_flower else (flower_port or choose_port(FLOWER_PORT))
-            start_stack(stack, session, workers=workers, concurrency=concurrency, flower_port=chosen)
+            start_stack(stack, workspace, workers=workers, concurrency=concurrency, flower_port=chosen)
             if not stopping.is_stopping():
-                _welcome(session, stack)
+                _welcome(workspace, stack)
             while not stopping.is_stopping():
                 stack.poll()
                 time.sleep(POLL_SECONDS)
@@ -114,18 +114,20 @@ def worker(context: typer.Context) -> None:
     os.execve(command[0], command, {**os.environ, **POOL_ENVIRONMENT})
 
 
-def choose_server(session: Session, folder: StateFolder, port: int | None) -> EmbeddedValkey | None:
+def choose_server(workspace: Workspace, folder: StateFolder, port: int | None) -> EmbeddedValkey | None:
     """The Valkey to start, told to the app; `None` if the user names a server. Call before the app is loaded."""
-    if session.given_url:
+    if workspace.given_url:
         return None
     server = EmbeddedValkey(folder.path / "valkey", port or choose_port(REDIS_PORT))
-    session.use_server(server.url)
+    workspace.use_server(server.url)
     return server
 
 
-def open_stack(session: Session, folder: StateFolder, server: EmbeddedValkey | None, stopping: StopSignals) -> Stack:
-    """The stack of the session's app, nothing started yet."""
-    loaded = session.loaded
+def open_stack(
+    workspace: Workspace, folder: StateFolder, server: EmbeddedValkey | None, stopping: StopSignals
+) -> Stack:
+    """The stack of the workspace's app, nothing started yet."""
+    loaded = workspace.loaded
     if server is not None and loaded.app.conf.broker_url != server.url:
         report("valkey", f"not started: the app brings its own broker, {mask_url(str(loaded.app.conf.broker_url))}")
         server = None
@@ -141,12 +143,12 @@ def open_stack(session: Session, folder: StateFolder, server: EmbeddedValkey | N
     )
 
 
-def start_stack(stack: Stack, session: Session, *, workers: int, concurrency: int, flower_port: int | None) -> None:
+def start_stack(stack: Stack, workspace: Workspace, *, workers: int, concurrency: int, flower_port: int | None) -> None:
     """Start everything and wait until it is ready. Raises `StackError` and `LedgerUnavailable`."""
-    loaded = session.loaded
+    loaded = workspace.loaded
     say(f"App {loaded.spec}, model: {describe_model(loaded.orchestrator.settings)}")
     stack.start_server()
-    session.connect()
+    workspace.connect()
     report("ledger", mask_url(stack.redis_url), "green")
     plans = plan_workers(loaded, workers=workers, concurrency=concurrency, host=socket.gethostname())
     flower = plan_flower(loaded, port=flower_port) if flower_port else None
@@ -157,12 +159,12 @@ def start_stack(stack: Stack, session: Session, *, workers: int, concurrency: in
     stack.save()
 
 
-def _welcome(session: Session, stack: Stack) -> None:
-    registry = session.loaded.orchestrator.registry
+def _welcome(workspace: Workspace, stack: Stack) -> None:
+    registry = workspace.loaded.orchestrator.registry
     names = main_names([*registry.agents, *registry.flows])
     if not names:
-        raise StackError(f"App {session.loaded.spec} has no agents: there is nothing that its workers could run.")
-    demo = getattr(session.loaded.module, "DEMO", None)
+        raise StackError(f"App {workspace.loaded.spec} has no agents: there is nothing that its workers could run.")
+    demo = getattr(workspace.loaded.module, "DEMO", None)
     example = _example(demo) if isinstance(demo, Demo) and demo.runs else f'{names[0]} "…"'
     say()
     flows = f" and {len(registry.flows)} flows" if registry.flows else ""

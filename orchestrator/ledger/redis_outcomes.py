@@ -86,7 +86,8 @@ class OutcomeNews:
     def _take(self, kind: str, channel: str, data: Any) -> None:
         if kind == "subscribe" and channel in self._confirmed:
             self._confirmed[channel].set()
-        elif kind == "message":
-            for news in self._waiting.get(channel, []):
-                if not news.done():
-                    news.set_result(data)
+        if kind != "message":
+            return
+        for news in self._waiting.get(channel, []):
+            if not news.done():
+                news.set_result(data)

@@ -40,7 +40,7 @@ def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[InProcess]
     monkeypatch.delenv("ORCHESTRATOR_REDIS_URL", raising=False)
 
     def prepare(shop: InProcess) -> Command:
-        monkeypatch.setattr("orchestrator.cli.session.load_app", lambda named: shop.as_loaded())
+        monkeypatch.setattr("orchestrator.cli.workspace.load_app", lambda named: shop.as_loaded())
         return lambda *arguments, **options: CliRunner().invoke(app, list(arguments), **options)
 
     return prepare

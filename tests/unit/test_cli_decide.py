@@ -33,7 +33,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     def begin(*calls: dict[str, object]) -> tuple[Command, Run]:
         agent = Agent("clerk", model=ScriptedModel([list(calls), "Done."]), tools=[refund, ask_person()])
         office = InProcess([agent])
-        monkeypatch.setattr("orchestrator.cli.session.load_app", lambda named: office.as_loaded())
+        monkeypatch.setattr("orchestrator.cli.workspace.load_app", lambda named: office.as_loaded())
         run = office.submit("clerk", "Go.", run_id="run")
         wait_until(lambda: run.status() == "parked", "the run asks")
         return lambda *arguments: CliRunner().invoke(app, list(arguments)), run

@@ -31,7 +31,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.delenv("ORCHESTRATOR_REDIS_URL", raising=False)
     model = ScriptedModel([function_call("look_up", {"order": "A1"}), "Soon.", "You are welcome."])
     desk = InProcess([Agent("clerk", model=model, tools=[look_up])])
-    monkeypatch.setattr("orchestrator.cli.session.load_app", lambda named: desk.as_loaded())
+    monkeypatch.setattr("orchestrator.cli.workspace.load_app", lambda named: desk.as_loaded())
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 URL_VARIABLE = "ORCHESTRATOR_REDIS_URL"
 
 
-class Session:
-    """One command's surroundings. The app is loaded when it is first needed."""
+class Workspace:
+    """Made once a command. The app is loaded when it is first needed."""
 
     def __init__(self, app: str | None, folder: Path) -> None:
         self.app = app
