@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from orchestrator.ledger.base import Fenced, Renewal
@@ -21,6 +22,7 @@ class Interrupt:
         self._fenced = False
         self._given_up = False
         self._time_is_up = False
+        self._is_committing = False
         self._work: asyncio.Task[Any] | None = None
 
     def hear(self, news: Renewal) -> None:
@@ -39,8 +41,20 @@ class Interrupt:
         self._time_is_up = self._work is not None
         self._stop_work()
 
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """Do not stop the work inside the block: its script gives the run up, and answers whether it was ours to give.
+
+        A renewal that meets what the script has written cannot tell that from a takeover.
+        """
+        self._is_committing = True
+        try:
+            yield
+        finally:
+            self._is_committing = False
+
     def _stop_work(self) -> None:
-        if self._work is not None:
+        if self._work is not None and not self._is_committing:
             self._work.cancel()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T | None:

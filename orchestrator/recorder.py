@@ -65,22 +65,24 @@ class Recorder:
     async def hand_over(self, entry: HandedOff, *, task: str, queue: str | None, note: str) -> list[Pointer]:
         """Commit what is noted, and that another agent goes on."""
         entries = [*self._unwritten, entry]
-        return await self._ledger.hand_over(
-            self._claim, self._size, entries, task=task, queue=queue, note=note, usage=self._state.usage
-        )
+        with self._interrupt.committing():
+            return await self._ledger.hand_over(
+                self._claim, self._size, entries, task=task, queue=queue, note=note, usage=self._state.usage
+            )
 
     async def park(self, entry: Parked, *, children: Sequence[NewRun] = (), note: str) -> list[Pointer]:
         """Commit what is noted, and that the run waits: for its children, for people, or until a time."""
         times = [entry.until, *(question.expires_at for question in entry.questions)]
-        return await self._ledger.park(
-            self._claim,
-            self._size,
-            [*self._unwritten, entry],
-            children=children,
-            note=note,
-            timer_at=min((moment for moment in times if moment is not None), default=None),
-            usage=self._state.usage,
-        )
+        with self._interrupt.committing():
+            return await self._ledger.park(
+                self._claim,
+                self._size,
+                [*self._unwritten, entry],
+                children=children,
+                note=note,
+                timer_at=min((moment for moment in times if moment is not None), default=None),
+                usage=self._state.usage,
+            )
 
     async def rest(self, context: ContextPatch | None = None) -> list[Pointer]:
         """Commit what is noted, and that the run rests until it is resumed."""

@@ -117,6 +117,45 @@ async def test_report_tool_never_starts_twice_and_its_model_is_told() -> None:
     assert "unknown" in str(output.output)
 
 
+class BusyLedger(MemoryLedger):
+    """A renewal of all leases comes between a commit and its answer."""
+
+    renewer: Renewer
+
+    async def hand_over(self, *args: Any, **options: Any) -> list[Pointer]:
+        pointers = await super().hand_over(*args, **options)
+        await self.renewer._renew()
+        await asyncio.sleep(0)
+        return pointers
+
+    async def park(self, *args: Any, **options: Any) -> list[Pointer]:
+        pointers = await super().park(*args, **options)
+        await self.renewer._renew()
+        await asyncio.sleep(0)
+        return pointers
+
+
+async def test_a_renewal_that_meets_a_commit_does_not_take_it_for_a_takeover() -> None:
+    file_it = function_call("clerk", {"input": "file it"})
+    specialist: Agent[Any] = Agent(name="specialist", model=ScriptedModel([file_it, "done"]))
+    clerk: Agent[Any] = Agent(name="clerk", model=ScriptedModel(["filed"]))
+    specialist.tools.append(clerk.as_tool("clerk", "Files it."))
+    triage: Agent[Any] = Agent(
+        name="triage", model=ScriptedModel([function_call("transfer_to_specialist")]), handoffs=[specialist]
+    )
+    desk = Desk(triage)
+    desk.ledger = ledger = BusyLedger()
+    worker = desk.worker()
+    ledger.renewer = worker.renewer
+    await desk.start()
+
+    handed_over = await desk.work(worker)
+    parked = await desk.work(worker, step=2)
+
+    assert (handed_over.kind, [pointer.step for pointer in handed_over.pointers]) == ("handed_over", [2])
+    assert (parked.kind, [pointer.task for pointer in parked.pointers]) == ("parked", ["agents.clerk"])
+
+
 async def test_stopping_worker_lets_the_turn_end_and_gives_the_run_back() -> None:
     worker: list[Engine] = []
 
