@@ -46,9 +46,7 @@ def new_run(
     Raises `SubmitError`.
     """
     name, task, queue = _address(target, task, queue)
-    check_run_id(run_id)
-    if joining is not None:
-        _check_joining(joining, task)
+    _check_ids(run_id, joining, task)
     options = _choose_options(options or RunOptions(), target, priority, settings)
     dumped = _to_context(context, target, name)
     scope = scope_of(given, place) if task.startswith("flows.") else None
@@ -119,6 +117,12 @@ def _address(target: Runnable | str, task: str | None, queue: str | None) -> tup
     if isinstance(target, str):
         return target, task or f"agents.{target}", queue
     return target.name, task or target.task_name, queue or target.queue
+
+
+def _check_ids(run_id: str, joining: Joining | None, task: str) -> None:
+    check_run_id(run_id)
+    if joining is not None:
+        _check_joining(joining, task)
 
 
 def _check_joining(joining: Joining, task: str) -> None:

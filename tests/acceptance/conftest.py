@@ -12,9 +12,11 @@ import pytest
 
 from orchestrator.settings import Settings
 from tests.acceptance.shop import Shop, build_shop
-from tests.support.stack import Stack
+from tests.support.model_scripts import ModelScripts
+from tests.support.stack import Process, Stack
 
 APP = "tests.acceptance.shop_app"
+_PATIENCE = ("lease_seconds", "grace_seconds")
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +34,40 @@ def shop(stack: Stack) -> Iterator[Shop]:
         yield shop
 
 
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[ModelScripts]:
+    """A model's server for a stack whose environment names it."""
+    with ModelScripts() as scripts:
+        yield scripts
+
+
+@pytest.fixture
+def worker(stack: Stack) -> Process:
+    """A worker that runs: the last test's one, or a new one if that was killed."""
+    running = [process for process in stack.processes if process.is_running]
+    return running[0] if running else start_worker(stack)
+
+
 @pytest.fixture
 def key() -> str:
     """A name that no other test uses."""
     return uuid.uuid4().hex[:12]
+
+
+def impatient(lease_seconds: float = 6.0) -> dict[str, str]:
+    """The environment of a stack that soon moves on what was killed. Too short a lease lapses on a busy machine."""
+    return {"ORCHESTRATOR_LEASE_SECONDS": str(lease_seconds), "ORCHESTRATOR_GRACE_SECONDS": "1"}
+
+
+def start_worker(stack: Stack, **environment: str) -> Process:
+    """One that serves all queues."""
+    return stack.start_worker(f"worker{len(stack.processes)}", queues="celery,heavy", environment=environment)
+
+
+def replace_worker(stack: Stack, worker: Process) -> None:
+    """Kill the worker where it stands, and start another."""
+    worker.kill()
+    start_worker(stack)
 
 
 def start_two_workers(stack: Stack) -> None:
@@ -46,9 +78,11 @@ def start_two_workers(stack: Stack) -> None:
 
 
 @contextmanager
-def producing(stack: Stack, build: Callable[[Settings], Shop] = build_shop, **settings: Any) -> Iterator[Shop]:
-    """The shop in this process, for submitting to the stack's workers."""
-    shop = build(Settings(redis_url=stack.url, **settings))
+def producing(stack: Stack, build: Callable[[Settings], Shop] = build_shop) -> Iterator[Shop]:
+    """The shop in this process, for submitting to the stack's workers, as impatient as they are."""
+    set_there = {name: stack.environment.get(f"ORCHESTRATOR_{name.upper()}") for name in _PATIENCE}
+    patience = {name: float(seconds) for name, seconds in set_there.items() if seconds}
+    shop = build(Settings(redis_url=stack.url, **patience))
     try:
         yield shop
     finally:

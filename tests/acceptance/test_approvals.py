@@ -22,8 +22,8 @@ from orchestrator import (
     ToolRemoved,
 )
 from orchestrator.loop import background
-from tests.acceptance.conftest import producing
-from tests.acceptance.office import HEAVY, build_office
+from tests.acceptance.conftest import impatient, producing, start_worker
+from tests.acceptance.office import build_office
 from tests.acceptance.shop import Shop
 from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import message, tool_call
@@ -31,38 +31,21 @@ from tests.support.stack import REPOSITORY, Process, Stack, wait_until
 
 APP = "tests.acceptance.office_app"
 SECONDS = 90
-SHORT = {"ORCHESTRATOR_LEASE_SECONDS": "15", "ORCHESTRATOR_GRACE_SECONDS": "1"}
-"""A lease that a busy machine does not miss: a reply that is lost with it would put the model's script out of step."""
-
-
-@pytest.fixture(scope="module")
-def scripts() -> Iterator[ModelScripts]:
-    with ModelScripts() as scripts:
-        yield scripts
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, scripts: ModelScripts) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**SHORT, **scripts.environment}) as stack:
+    """A reply that is lost with a lease that lapsed would put the model's script out of step: it is long."""
+    with Stack(
+        tmp_path_factory.mktemp("stack"), app=APP, environment={**impatient(15), **scripts.environment}
+    ) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def office(stack: Stack) -> Iterator[Shop]:
-    with producing(stack, build_office, grace_seconds=1.0, lease_seconds=15.0) as office:
+    with producing(stack, build_office) as office:
         yield office
-
-
-@pytest.fixture
-def worker(stack: Stack) -> Process:
-    """A worker that runs: the last test's one, or a new one if that was killed."""
-    running = [process for process in stack.processes if process.is_running]
-    return running[0] if running else start_worker(stack)
-
-
-def start_worker(stack: Stack, **environment: str) -> Process:
-    name = f"worker{len(stack.processes)}"
-    return stack.start_worker(name, queues=f"celery,{HEAVY}", environment=environment)
 
 
 def wait_for_questions(run: Run, count: int = 1) -> list[Any]:

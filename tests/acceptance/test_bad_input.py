@@ -36,7 +36,7 @@ from orchestrator.errors import (
 from orchestrator.ledger.base import AgentRecord
 from orchestrator.loop import background
 from orchestrator.settings import Settings
-from tests.acceptance.conftest import APP
+from tests.acceptance.conftest import APP, impatient
 from tests.acceptance.shop import Quote, Shop
 from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import Reply, error, message, refusal, tool_call
@@ -47,21 +47,10 @@ MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def scripts() -> Iterator[ModelScripts]:
-    with ModelScripts() as scripts:
-        yield scripts
-
-
-@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, scripts: ModelScripts) -> Iterator[Stack]:
     """Workers that ask a model's server, and soon give up; leases are short."""
-    environment = {
-        "ORCHESTRATOR_MODEL_TIMEOUT_SECONDS": "1",
-        "ORCHESTRATOR_MODEL_MAX_RETRIES": "1",
-        "ORCHESTRATOR_LEASE_SECONDS": "2",
-        "ORCHESTRATOR_GRACE_SECONDS": "1",
-    }
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=environment) as stack:
+    short = {"ORCHESTRATOR_MODEL_TIMEOUT_SECONDS": "1", "ORCHESTRATOR_MODEL_MAX_RETRIES": "1"}
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**impatient(2), **short}) as stack:
         model = stack.start_worker("model", queues="model", environment=scripts.environment, wait=False)
         stack.start_worker("main")
         model.wait_for_log("ready.")

@@ -9,7 +9,7 @@ import pytest
 from orchestrator import InputGuardrailTripwireTriggered
 from orchestrator.errors import RunCancelled
 from orchestrator.ledger.base import RunSummary
-from tests.acceptance.conftest import APP, producing
+from tests.acceptance.conftest import APP, impatient
 from tests.acceptance.shop import Shop
 from tests.support.stack import Stack, wait_until
 
@@ -20,16 +20,9 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    environment = {"ORCHESTRATOR_LEASE_SECONDS": "5", "ORCHESTRATOR_GRACE_SECONDS": "1"}
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=environment) as stack:
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=impatient()) as stack:
         stack.start_worker(concurrency=1)
         yield stack
-
-
-@pytest.fixture
-def shop(stack: Stack) -> Iterator[Shop]:
-    with producing(stack) as shop:
-        yield shop
 
 
 def judges_of(shop: Shop, run_id: str) -> list[RunSummary]:

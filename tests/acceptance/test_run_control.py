@@ -8,9 +8,9 @@ import pytest
 
 from orchestrator import Run
 from orchestrator.errors import RunCancelled, WrongRunState
-from tests.acceptance.conftest import APP, producing
+from tests.acceptance.conftest import APP, impatient, replace_worker, start_worker
 from tests.acceptance.shop import Shop
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Process, Stack, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -19,16 +19,8 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    environment = {"ORCHESTRATOR_LEASE_SECONDS": "5", "ORCHESTRATOR_GRACE_SECONDS": "1"}
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=environment) as stack:
-        stack.start_worker()
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=impatient()) as stack:
         yield stack
-
-
-@pytest.fixture
-def shop(stack: Stack) -> Iterator[Shop]:
-    with producing(stack) as shop:
-        yield shop
 
 
 def rests(run: Run) -> bool:
@@ -36,13 +28,9 @@ def rests(run: Run) -> bool:
     return summary.status == "parked" and summary.pause
 
 
-def restart_worker(stack: Stack) -> None:
-    """Kill the worker, and start another."""
-    stack.processes[-1].kill()
-    stack.start_worker(f"worker{len(stack.processes)}")
-
-
-def test_paused_run_goes_on_although_its_worker_was_killed_meanwhile(stack: Stack, shop: Shop, key: str) -> None:
+def test_paused_run_goes_on_although_its_worker_was_killed_meanwhile(
+    stack: Stack, shop: Shop, worker: Process, key: str
+) -> None:
     run = shop.waiter.submit(key)
     wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
 
@@ -51,7 +39,7 @@ def test_paused_run_goes_on_although_its_worker_was_killed_meanwhile(stack: Stac
         run.pause()
     shop.set_flag(key)
     wait_until(lambda: rests(run), "the run rests", timeout_seconds=SECONDS)
-    restart_worker(stack)
+    replace_worker(stack, worker)
     run.resume()
 
     assert run.result(SECONDS) == f"waited(saw {key})"
@@ -60,12 +48,14 @@ def test_paused_run_goes_on_although_its_worker_was_killed_meanwhile(stack: Stac
         run.resume()
 
 
-def test_pause_that_is_said_while_the_worker_is_down_is_obeyed(stack: Stack, shop: Shop, key: str) -> None:
-    stack.processes[-1].kill()
+def test_pause_that_is_said_while_the_worker_is_down_is_obeyed(
+    stack: Stack, shop: Shop, worker: Process, key: str
+) -> None:
+    worker.kill()
     run = shop.careful.submit(key)
     run.pause()
 
-    stack.start_worker(f"worker{len(stack.processes)}")
+    start_worker(stack)
 
     wait_until(lambda: rests(run), "the run rests", timeout_seconds=SECONDS)
     assert shop.effects(f"charged:{key}") == []
@@ -74,7 +64,9 @@ def test_pause_that_is_said_while_the_worker_is_down_is_obeyed(stack: Stack, sho
         run.result(SECONDS)
 
 
-def test_cancel_is_obeyed_although_the_server_restarts_at_the_same_time(stack: Stack, shop: Shop, key: str) -> None:
+def test_cancel_is_obeyed_although_the_server_restarts_at_the_same_time(
+    stack: Stack, shop: Shop, worker: Process, key: str
+) -> None:
     run = shop.waiter.submit(key)
     wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
 
@@ -86,13 +78,15 @@ def test_cancel_is_obeyed_although_the_server_restarts_at_the_same_time(stack: S
         run.result(SECONDS)
 
 
-def test_cancel_that_is_said_while_the_worker_is_down_is_obeyed(stack: Stack, shop: Shop, key: str) -> None:
+def test_cancel_that_is_said_while_the_worker_is_down_is_obeyed(
+    stack: Stack, shop: Shop, worker: Process, key: str
+) -> None:
     run = shop.waiter.submit(key)
     wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
 
-    stack.processes[-1].kill()
+    worker.kill()
     run.cancel()
-    stack.start_worker(f"worker{len(stack.processes)}")
+    start_worker(stack)
 
     with pytest.raises(RunCancelled):
         run.result(SECONDS)

@@ -8,39 +8,19 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator import Run, RunCancelled, Session, SessionBusy
-from tests.acceptance.conftest import APP, producing
+from tests.acceptance.conftest import APP, impatient, replace_worker
 from tests.acceptance.shop import Shop
 from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import Reply, message, tool_call
 from tests.support.stack import Process, Stack, wait_until
 
 SECONDS = 30
-SHORT = {"ORCHESTRATOR_LEASE_SECONDS": "6", "ORCHESTRATOR_GRACE_SECONDS": "1"}
-
-
-@pytest.fixture(scope="module")
-def scripts() -> Iterator[ModelScripts]:
-    with ModelScripts() as scripts:
-        yield scripts
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, scripts: ModelScripts) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**SHORT, **scripts.environment}) as stack:
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**impatient(), **scripts.environment}) as stack:
         yield stack
-
-
-@pytest.fixture(scope="module")
-def shop(stack: Stack) -> Iterator[Shop]:
-    with producing(stack, grace_seconds=1.0, lease_seconds=6.0) as shop:
-        yield shop
-
-
-@pytest.fixture
-def worker(stack: Stack) -> Process:
-    """A worker that runs: the last test's one, or a new one if that was killed."""
-    running = [process for process in stack.processes if process.is_running]
-    return running[0] if running else stack.start_worker(f"worker{len(stack.processes)}")
 
 
 @pytest.fixture
@@ -85,8 +65,7 @@ def test_run_behind_one_whose_worker_is_killed_has_its_turn_and_nothing_is_said_
     wait_until(lambda: len(scripts.asked(key)) == 1, "the first is at work")
     assert second.status() == "parked"
 
-    worker.kill()
-    stack.start_worker(f"worker{len(stack.processes)}")
+    replace_worker(stack, worker)
 
     assert (first.result(SECONDS), second.result(SECONDS)) == ("one", "two")
     assert words(session) == [f"first {key}", "one", "second", "two"]
@@ -109,8 +88,7 @@ def test_many_at_once_do_not_interleave_although_a_worker_is_killed(
         thread.join(SECONDS)
     wait_until(lambda: len(scripts.asked(key)) >= 3, "some have had their turn")
 
-    worker.kill()
-    stack.start_worker(f"worker{len(stack.processes)}")
+    replace_worker(stack, worker)
 
     assert [run.result(2 * SECONDS) for run in runs] == ["yes"] * 8
     said = words(session)

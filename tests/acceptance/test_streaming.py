@@ -15,16 +15,12 @@ import pytest
 import uvicorn
 
 from orchestrator import Delta, Event
-from tests.acceptance.conftest import APP, producing
+from tests.acceptance.conftest import APP, impatient
 from tests.acceptance.shop import Shop
 from tests.support.stack import REPOSITORY, Stack, wait_until
 
 SECONDS = 30
-SLOW = {
-    "ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "3",
-    "ORCHESTRATOR_LEASE_SECONDS": "2",
-    "ORCHESTRATOR_GRACE_SECONDS": "1",
-}
+SLOW = {"ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "3"}
 TEXT = " ".join(f"word{number}" for number in range(60))
 STREAM = {"stream": True}
 
@@ -32,15 +28,9 @@ STREAM = {"stream": True}
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One worker, whose model takes seconds to write a reply."""
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment=SLOW) as stack:
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**impatient(2), **SLOW}) as stack:
         stack.start_worker()
         yield stack
-
-
-@pytest.fixture(scope="module")
-def shop(stack: Stack) -> Iterator[Shop]:
-    with producing(stack, grace_seconds=1.0, lease_seconds=2.0) as shop:
-        yield shop
 
 
 def deltas_of(events: list[Event]) -> list[Delta]:
