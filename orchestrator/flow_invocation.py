@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.answers import typed_output
 from orchestrator.budget_keeper import BudgetKeeper
-from orchestrator.combinators.base import At, Done, Ended, Failed, Member, Node, Pending, find_node
+from orchestrator.combinators.base import At, Done, Failed, Member, Node, Pending, find_node
 from orchestrator.combinators.step import Step
-from orchestrator.combinators.values import as_text, call_with, load_if_it_fits, to_json
+from orchestrator.combinators.values import as_text, call_with, to_json
 from orchestrator.endings import failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ChildEnded, Entry, FlowScope, Outcome, Output, Parked, RunInput
 from orchestrator.errors import LedgerError, describe_error, restore_error
+from orchestrator.flow_book import FlowBook
 from orchestrator.holding import ended, given_back, hold, missed_deadline, resting
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
@@ -39,7 +39,7 @@ class FlowInvocation:
         scope = _scope_of(claim.entries, self._state)
         self._root = find_node(self._flow.root, scope.place)
         self._at = At(scope.place, scope.value, scope.flow_input, scope.named)
-        self._book: dict[str, Ended] = {}
+        self._book = FlowBook(self._flow.root, engine.registry)
         for entry in claim.entries:
             self._take_in(entry)
         self._interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
@@ -128,26 +128,13 @@ class FlowInvocation:
 
     def _take_in(self, entry: Entry) -> None:
         """What an entry says about a member."""
-        match entry:
-            case ChildEnded(call_id=place, outcome=outcome):
-                self._state.usage += outcome.usage
-                if outcome.context:
-                    self._state.context = {**(self._state.context or {}), **outcome.context}
-                self._book[place] = self._ended(place, outcome)
-            case Output(call_id=place, failed=True):
-                self._book[place] = Failed(entry.value, place)
-            case Output(call_id=place):
-                self._book[place] = Done(self._typed(place, entry.value))
-
-    def _ended(self, place: str, outcome: Outcome) -> Ended:
-        if outcome.kind != "answer":
-            return Failed(outcome.error or {"type": "RunFailed", "message": "unknown"}, place)
-        if outcome.agent in self._engine.registry.agents:
-            return Done(typed_output(outcome, self._engine.registry))
-        return Done(self._typed(place, outcome.output))
-
-    def _typed(self, place: str, value: Any) -> Any:
-        return load_if_it_fits(find_node(self._flow.root, place).output_type(), value)
+        if isinstance(entry, ChildEnded):
+            outcome = entry.outcome
+            self._state.usage += outcome.usage
+            if outcome.context:
+                self._state.context = {**(self._state.context or {}), **outcome.context}
+        if isinstance(entry, ChildEnded | Output):
+            self._book.add(entry)
 
     def _answer(self, value: Any) -> Outcome:
         state = self._state

@@ -15,6 +15,8 @@ WORKER, EVALUATOR = "draft", "verdict"
 REVISE = "{task}\n\nYour last draft:\n{draft}\n\nWhat was said about it:\n{feedback}"
 """What the worker receives from the second round on."""
 PROMPT_NAMES = frozenset({"task", "draft", "feedback"})
+Scored = tuple[Any, int, Any]
+"""Score, number and draft of a round."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,13 @@ class Refine(Node):
         return {WORKER: self.worker, EVALUATOR: self.evaluator}
 
     def advance(self, at: At) -> Progress:
-        best: tuple[Any, Any] | None = None
+        over = self._count_rounds_over(at)
         said = {"task": at.value, "draft": "", "feedback": ""}
-        for number in range(1, self.max_rounds + 1):
+        if over:
+            draft_before, verdict_before = self._round(over, at)
+            said |= {"draft": draft_before, "feedback": self._feedback_of(verdict_before)}
+        tried: list[Scored] = []
+        for number in range(over + 1, self.max_rounds + 1):
             received = at.value if number == 1 else fill_prompt(self.revise, {**at.named, **said})
             draft = self.worker.advance(at.below(f"{WORKER}[{number}]", received, **said))
             if not isinstance(draft, Done):
@@ -48,11 +54,9 @@ class Refine(Node):
                 return verdict
             if call_with(self.passes, verdict.value, "passes="):
                 return draft
-            score = number if self.score is None else call_with(self.score, verdict.value, "score=")
-            if best is None or score >= best[0]:
-                best = (score, draft.value)
             said["feedback"] = self._feedback_of(verdict.value)
-        return self._exhausted(best, at)
+            tried.append((self._score_of(verdict.value, number), number, draft.value))
+        return self._exhausted(over, tried, at)
 
     def output_type(self) -> Any:
         return self.worker.output_type()
@@ -60,13 +64,39 @@ class Refine(Node):
     def names_for(self, key: str) -> frozenset[str]:
         return PROMPT_NAMES
 
+    def _count_rounds_over(self, at: At) -> int:
+        """Rounds that did not pass, since the next one has begun: a loop of a hundred is not gone through each time.
+
+        Only where both parts are steps, whose answers stand in the book as they are.
+        """
+        if self.worker.children() or self.evaluator.children():
+            return 0
+        verdict, draft = at.below(EVALUATOR).place, at.below(WORKER).place
+        over = 0
+        while over < self.max_rounds and f"{verdict}[{over + 1}]" in at.book and f"{draft}[{over + 2}]" in at.book:
+            over += 1
+        return over
+
+    def _round(self, number: int, at: At) -> tuple[Any, Any]:
+        """The draft of a round that is over, and the verdict on it."""
+        draft, verdict = (at.book[at.below(f"{part}[{number}]").place] for part in (WORKER, EVALUATOR))
+        assert isinstance(draft, Done)
+        assert isinstance(verdict, Done)
+        return draft.value, verdict.value
+
     def _feedback_of(self, verdict: Any) -> Any:
         return verdict if self.feedback is None else call_with(self.feedback, verdict, "feedback=")
 
-    def _exhausted(self, best: tuple[Any, Any] | None, at: At) -> Done | Failed:
-        if best is not None and self.when_exhausted == "best":
-            return Done(best[1])
-        return at.fail(f"`{self.label}` has had its {self.max_rounds} rounds, and no draft has passed.")
+    def _score_of(self, verdict: Any, number: int) -> Any:
+        return number if self.score is None else call_with(self.score, verdict, "score=")
+
+    def _exhausted(self, over: int, tried: list[Scored], at: At) -> Done | Failed:
+        if self.when_exhausted == "fail":
+            return at.fail(f"`{self.label}` has had its {self.max_rounds} rounds, and no draft has passed.")
+        for number in range(1, over + 1):
+            draft, verdict = self._round(number, at)
+            tried.append((self._score_of(verdict, number), number, draft))
+        return Done(max(tried, key=lambda scored: scored[:2])[2])
 
 
 def refine(

@@ -7,6 +7,7 @@ import json
 import re
 import typing
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -87,12 +88,23 @@ def call_with(function: Callable[..., Any], value: Any, what: str) -> Any:
 def parameter_type(function: Callable[..., Any]) -> Any:
     """The type of a function's first parameter; `Any` where it says nothing."""
     try:
+        return _cached_parameter_type(function)
+    except TypeError:  # a callable object that has no hash
+        return _parameter_type(function)
+
+
+def _parameter_type(function: Callable[..., Any]) -> Any:
+    try:
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:  # such as `int`: a type of Python's own
         return Any
     if not parameters:
         raise FlowError(f"Function `{name_of(function)}` must take one value.")
     return _hints(function).get(parameters[0].name, Any)
+
+
+_cached_parameter_type = lru_cache(maxsize=1024)(_parameter_type)
+"""Asked for every value that a flow gives to a function, each time that it moves on."""
 
 
 def return_type(function: Callable[..., Any]) -> Any:

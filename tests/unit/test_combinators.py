@@ -340,6 +340,21 @@ def test_without_a_score_the_last_draft_is_the_best() -> None:
     assert flow.evaluate("x", judge_by([5, 1])) == "draft 2"
 
 
+def test_a_long_loop_does_not_ask_about_all_its_rounds_whenever_it_moves_on() -> None:
+    asked: list[int] = []
+
+    def passes(verdict: Verdict) -> bool:
+        asked.append(verdict.points)
+        return False
+
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=passes, score=points_of, max_rounds=100))
+
+    result = flow.evaluate("x", judge_by([50, 99, *range(98)]))
+
+    assert result == "draft 2"
+    assert len(asked) <= 2 * 100
+
+
 def test_when_rounds_run_out_the_refine_may_fail() -> None:
     flow = Flow(
         "f", refine(agent("writer"), agent("judge"), passes=is_good, max_rounds=2, when_exhausted="fail", name="loop")
