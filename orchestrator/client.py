@@ -16,6 +16,7 @@ from orchestrator.joining import find_summariser, interrupt_floor, is_to_be_summ
 from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
 from orchestrator.ledger.sessions import IfBusy, Joining
 from orchestrator.loop import background
+from orchestrator.queue_finder import QueueFinder
 from orchestrator.registry import Registry
 from orchestrator.retry import check_retry, retry_run, who_goes_on
 from orchestrator.run import Run
@@ -45,6 +46,7 @@ class Client:
         self._publisher = publisher
         self._registry = registry
         self._settings = settings
+        self._queues = QueueFinder(ledger, registry)
 
     @property
     def ledger(self) -> Ledger:
@@ -118,7 +120,15 @@ class Client:
         """The answer as its agent's output type, where that agent is loaded here; else as JSON."""
         return typed_output(outcome, self._registry)
 
-    def publish(self, pointers: list[Pointer]) -> None:
+    async def address(self, pointers: Sequence[Pointer]) -> list[Pointer]:
+        """The pointers, with the queue of what is loaded elsewhere alone. On the background loop."""
+        return await self._queues.address(pointers)
+
+    async def send(self, pointers: Sequence[Pointer]) -> None:
+        """Address the messages of queued steps and send them, from any event loop."""
+        await asyncio.to_thread(self.publish, await background.arun(self.address(pointers)))
+
+    def publish(self, pointers: Sequence[Pointer]) -> None:
         """Send the messages of queued steps."""
         for pointer in pointers:
             self._publisher.publish(pointer)
@@ -164,22 +174,21 @@ class Client:
         queue = await find_summariser(compaction, joining.session, ledger, registry) if compaction else None
         await self._start(new)
         if joining.if_busy == "interrupt":
-            for pointer in await interrupt_floor(new.run_id, joining.session, ledger):
-                await asyncio.to_thread(self._try_to_publish, pointer)
+            await self._try_to_send(await interrupt_floor(new.run_id, joining.session, ledger))
         if compaction and is_to_be_summed_up(record, compaction):
             await self._start(summary_run(new, joining, compaction, queue, registry, self._settings))
 
     async def _start(self, new: NewRun) -> None:
         pointer = await self.ledger.start(new)
-        if pointer is not None:
-            await asyncio.to_thread(self._try_to_publish, pointer)
+        await self._try_to_send([] if pointer is None else [pointer])
 
-    def _try_to_publish(self, pointer: Pointer) -> None:
-        """The run is in the ledger: if the broker is away, a worker publishes its step when the deadline passes."""
-        try:
-            self._publisher.publish(pointer)
-        except Exception:
-            logger.exception("Publishing run %s failed. It is queued, and a worker will publish it.", pointer.run_id)
+    async def _try_to_send(self, pointers: Sequence[Pointer]) -> None:
+        """They are in the ledger: if the broker is away, a worker publishes them when their deadline passes."""
+        for pointer in pointers:
+            try:
+                await self.send([pointer])
+            except Exception:
+                logger.exception("Publishing run %s failed. It is queued; a worker will publish it.", pointer.run_id)
 
     async def _find_elsewhere(self, target: Runnable | str, queue: str | None) -> AgentRecord | None:
         """Where an agent or flow is loaded, or was, if not here: its run waits until a worker has it again."""

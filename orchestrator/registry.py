@@ -61,6 +61,11 @@ class Registry:
         """The agent or flow of that name, if it is loaded here."""
         return self.agents.get(name) or self.flows.get(name)
 
+    def has_task(self, task: str) -> bool:
+        """Whether the Celery task of that name is one of what is loaded here."""
+        kind, _, name = task.partition(".")
+        return name in (self.tools if kind == "tools" else self.flows if kind == "flows" else self.agents)
+
     def agent(self, name: str) -> Agent[Any]:
         """The agent of that name. Raises `AgentNotLoaded`."""
         if name not in self.agents:

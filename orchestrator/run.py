@@ -70,7 +70,7 @@ class Run(RunQuestions):
     async def acancel(self, reason: str | None = None) -> None:
         """`cancel` for async code."""
         pointers = await background.arun(self._client.ledger.cancel(self.id, reason=reason))
-        await asyncio.to_thread(self._client.publish, pointers)
+        await self._client.send(pointers)
 
     def pause(self) -> None:
         """Let the run and all below it rest at their next step: no model call or tool begins. It holds no worker then.
@@ -90,7 +90,7 @@ class Run(RunQuestions):
     async def aresume(self) -> None:
         """`resume` for async code."""
         pointers = await background.arun(self._client.ledger.resume(self.id, request_id=str(uuid.uuid4())))
-        await asyncio.to_thread(self._client.publish, pointers)
+        await self._client.send(pointers)
 
     def retry(self, from_turn: int | None = None, **options: Unpack[OptionKeywords]) -> Run:
         """Run a failed or cancelled run again, with the code and the options of now, as a new run.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.entries import Decided
@@ -85,7 +84,7 @@ class RunQuestions:
     async def _decide(self, asked: Asked, decided: Decided) -> None:
         run_id = asked.run_id if isinstance(asked, OpenQuestion) else self.id
         pointers = await background.arun(decide_question(self._client.ledger, run_id, decided))
-        await asyncio.to_thread(self._client.publish, pointers)
+        await self._client.send(pointers)
 
 
 def _call_id(asked: Asked) -> str:

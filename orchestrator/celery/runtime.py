@@ -172,7 +172,7 @@ class Orchestrator:
     async def _perform_and_go_on(self, work: Awaitable[Performed], worker: str) -> Performed:
         performed = await work
         pointers = await start_next_members(self.engine, performed.pointers, worker=worker)
-        return replace(performed, pointers=pointers)
+        return replace(performed, pointers=await self.client.address(pointers))
 
     def close(self, claim: Claim) -> None:
         """The outcome is delivered."""

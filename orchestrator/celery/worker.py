@@ -84,7 +84,7 @@ class Keeper:
         pointers = await self._orchestrator.ledger.reconcile(RECONCILE_LIMIT)
         if pointers:
             logger.info("Publishing %d overdue steps again, the first of run %s", len(pointers), pointers[0].run_id)
-            await asyncio.to_thread(self._orchestrator.client.publish, pointers)
+            await self._orchestrator.client.send(pointers)
 
     async def _announce(self) -> None:
         now = time.time()
