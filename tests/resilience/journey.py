@@ -24,7 +24,9 @@ from tests.resilience.crash_worker import CLAIM_SECONDS, Place, start_worker
 from tests.support.stack import wait_until
 
 DEATH_SECONDS = 60.0
+"""For the worker to start and reach its point; seconds, unless the machine is busy."""
 END_SECONDS = 90.0
+"""For a fresh worker to start, the lease (5 or 8 s) to lapse and all to be delivered; seconds more, at most."""
 STOP_SECONDS = 10.0
 SIDE_BY_SIDE = 8
 SUBJECT = "item-1"
