@@ -170,6 +170,8 @@ class Parked(EntryBase):
     type: Literal["parked"] = "parked"
     waits: dict[str, str] = Field(default_factory=dict)
     """Call id to child run id."""
+    max_failures: int | None = None
+    """So many of the children may end without an answer; at the next one the run goes on at once. None: any number."""
     questions: list[Question] = Field(default_factory=list)
     """What is asked of people and not decided."""
     until: float | None = None

@@ -78,10 +78,10 @@ class FlowInvocation:
                 return await self._end(self._answer(value))
             case Failed() as failed:
                 return await self._end(failure_outcome(self._state, _named_failure(failed)))
-            case Pending(members):
-                return await self._wait_for(members)
+            case Pending(members, max_failures):
+                return await self._wait_for(members, max_failures)
 
-    async def _wait_for(self, members: Sequence[Member]) -> Performed | None:
+    async def _wait_for(self, members: Sequence[Member], max_failures: int | None) -> Performed | None:
         self._budget.check()
         functions = [member for member in members if _is_function(member.node)]
         if functions and self._in_passing:
@@ -95,7 +95,8 @@ class FlowInvocation:
         children = await self._maker.make(members, self._state.context)
         names = ", ".join(dict.fromkeys(member.node.label for member in members))
         waits = {child.parent[1]: child.run_id for child in children if child.parent}
-        pointers = await self._recorder.park(Parked(waits=waits), children=children, note=f"results of {names}")
+        parked = Parked(waits=waits, max_failures=max_failures)
+        pointers = await self._recorder.park(parked, children=children, note=f"results of {names}")
         return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
 
     async def _look_for_task(self, member: Member) -> Performed | None:

@@ -33,6 +33,8 @@ class Pending:
     """These members have to answer first."""
 
     members: tuple[Member, ...]
+    max_failures: int | None = None
+    """So many of them may fail; at the next one it is decided, and the others need not end. None: any number."""
 
 
 Ended = Done | Failed

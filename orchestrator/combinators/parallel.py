@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from orchestrator.combinators.base import At, Done, Ended, Failed, Node, Pending, Progress, advance_branch, key_of
+from orchestrator.combinators.base import At, Done, Failed, Node, Pending, Progress, advance_branch, key_of
 from orchestrator.combinators.step import StepLike, to_node
 from orchestrator.errors import UserError
 
@@ -53,27 +53,32 @@ class Parallel(Node):
 
 
 def join(branches: Sequence[Progress], policy: FailurePolicy, then: Node | None, at: At) -> Progress:
-    """What branches come to together: all pending ones, else their results, which `then` gets."""
+    """What branches come to together: what `settle` says, and the results go to `then`."""
+    settled = settle(branches, policy, at)
+    if not isinstance(settled, Done) or then is None:
+        return settled
+    return then.advance(at.below(THEN, settled.value))
+
+
+def settle(branches: Sequence[Progress], policy: FailurePolicy, at: At) -> Progress:
+    """The results in order, once all have ended; a failure once more members have failed than the policy allows."""
+    results = [branch.value for branch in branches if isinstance(branch, Done)]
+    failed = [branch for branch in branches if isinstance(branch, Failed)]
     pending = [member for branch in branches if isinstance(branch, Pending) for member in branch.members]
-    if pending:
-        return Pending(tuple(pending))
-    results = apply_policy([branch for branch in branches if not isinstance(branch, Pending)], policy, at)
-    if isinstance(results, Failed) or then is None:
-        return results
-    return then.advance(at.below(THEN, results.value))
-
-
-def apply_policy(ended: Sequence[Ended], policy: FailurePolicy, at: At) -> Ended:
-    """The results in order, without those of failed members where the policy allows that."""
-    results = [branch.value for branch in ended if isinstance(branch, Done)]
-    failed = [branch for branch in ended if isinstance(branch, Failed)]
-    needed = {"fail": len(ended), "keep": min(1, len(ended))}[policy] if isinstance(policy, str) else policy.count
-    if len(results) >= needed:
-        return Done(results)
+    needed = _count_needed(policy, len(branches))
+    may_fail = len(branches) - len(failed) - needed
+    if may_fail >= 0:
+        return Pending(tuple(pending), max_failures=may_fail) if pending else Done(results)
     if policy == "fail":
         return failed[0]
     reason = f" The first failure: {failed[0].error.get('message')}" if failed else ""
-    return at.fail(f"{len(results)} of {len(ended)} members have a result, {needed} are needed.{reason}")
+    return at.fail(f"{len(failed)} of {len(branches)} members have failed, and {needed} must have a result.{reason}")
+
+
+def _count_needed(policy: FailurePolicy, members: int) -> int:
+    if isinstance(policy, AtLeast):
+        return policy.count
+    return {"fail": members, "keep": min(1, members)}[policy]
 
 
 def check_policy(policy: Any, members: int | None = None) -> None:
@@ -90,8 +95,8 @@ def parallel(
     """Members side by side, each with what the parallel receives. The result is the list of theirs, in order.
 
     `then` gets that list, and its result is the parallel's. `on_failure`: `"fail"`, the parallel fails with the first
-    failed member's error; `"keep"`, the results that came go on, if there is one; `at_least(n)`, if there are n. All
-    members end before that is decided. Raises `UserError`.
+    failed member's error; `"keep"`, the results that came go on, if there is one; `at_least(n)`, if there are n. As
+    soon as that cannot be any more, the members that still work are cancelled. Raises `UserError`.
     """
     if not members:
         raise UserError("A parallel needs a member.")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from orchestrator.combinators.base import At, Done, Node, Pending, Progress, advance_branch
-from orchestrator.combinators.parallel import FailurePolicy, apply_policy, check_policy
+from orchestrator.combinators.base import At, Done, Node, Progress, advance_branch
+from orchestrator.combinators.parallel import FailurePolicy, check_policy, settle
 from orchestrator.combinators.step import Decision, StepLike, to_node
 from orchestrator.combinators.values import call_with
 from orchestrator.errors import UserError
@@ -31,10 +31,7 @@ class Vote(Node):
 
     def advance(self, at: At) -> Progress:
         branches = [advance_branch(self.voter, at.below(f"{ATTEMPT}[{number + 1}]")) for number in range(self.count)]
-        pending = [member for branch in branches if isinstance(branch, Pending) for member in branch.members]
-        if pending:
-            return Pending(tuple(pending))
-        attempts = apply_policy([branch for branch in branches if not isinstance(branch, Pending)], self.on_failure, at)
+        attempts = settle(branches, self.on_failure, at)
         if not isinstance(attempts, Done):
             return attempts
         verdict = self.judge.advance(at.below(JUDGE, attempts.value, task=at.value))

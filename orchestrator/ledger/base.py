@@ -134,6 +134,7 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
         """Commit: wait for the children (created queued here), for the other waits and the questions of the `Parked`,
         at the latest until `timer_at` (Unix seconds).
 
+        More children without an answer than the `Parked` allows queue the run at once, while others go on.
         A child that has ended reports at once, and a question that was decided meanwhile queues the run at once.
         The timer wakes the run without an entry and drops the open waits. A cancelled run is ended instead, with
         `entries` except the `Parked`: raises `CancelledMeanwhile`. A child's id with another digest: `RunConflict`.

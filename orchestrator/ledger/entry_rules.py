@@ -46,6 +46,11 @@ class Writing:
     """What the run waits for."""
 
     @property
+    def max_failures(self) -> int | None:
+        """How many of the awaited runs may fail before the run goes on at once."""
+        return self.parked.max_failures if self.parked else None
+
+    @property
     def questions(self) -> Sequence[Question]:
         """What people are asked."""
         return self.parked.questions if self.parked else ()

@@ -144,13 +144,13 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         run.status, run.holder, run.note = "parked", None, note
         timer_at = self._clock() if timer_at is not None and run.hastened == run.step else timer_at
         run.deadline = min((at for at in (timer_at, run.spending.ends_at) if at is not None), default=None)
-        run.waits = {}
+        run.waits, run.failures_left = {}, writing.max_failures
         pointers = [pointer for child in children for pointer in self._runs.wait_for_new(run, child)]
         for call_id, child_id in writing.known_waits(children).items():
             self._runs.wait_for(run, call_id, child_id)
         is_decided = memory_questions.ask(run, writing.questions)
         only_sleeps = timer_at is not None and not children
-        if is_decided or not (run.waits or writing.questions or only_sleeps):
+        if is_decided or run.has_failed_too_often or not (run.waits or writing.questions or only_sleeps):
             pointers.append(self._runs.wake(run))
         return pointers
 

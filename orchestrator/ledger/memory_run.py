@@ -73,6 +73,8 @@ class MemoryRun:
     edition: int = 0
     """Of the session, when the run got the floor."""
     waits: dict[str, str] = field(default_factory=dict)
+    failures_left: int | None = None
+    """How many of the awaited runs may still fail; below 0 the run goes on."""
     started: dict[str, str] = field(default_factory=dict)
     """Tools of the calls that have begun and have no output, by call id."""
     settled: set[str] = field(default_factory=set)
@@ -88,6 +90,11 @@ class MemoryRun:
     def size(self) -> int:
         """Entries that the run's holders and scripts wrote."""
         return len(self.log) - self.decisions
+
+    @property
+    def has_failed_too_often(self) -> bool:
+        """Whether more of the awaited runs have failed than it puts up with."""
+        return self.failures_left is not None and self.failures_left < 0
 
     def pointer(self) -> Pointer:
         """The message for the run's step."""

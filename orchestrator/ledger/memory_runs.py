@@ -222,18 +222,23 @@ class MemoryRuns:
         """Open a wait for a child; False for one that has ended, which reports at once."""
         child = self.find(child_id)
         if child and child.outcome:
-            self.add_entry(run, child_ended(child, child.outcome))
+            self._report(run, child, child.outcome)
             return False
         run.waits[call_id] = child_id
         return True
 
-    def close_wait(self, run: MemoryRun, wait: str, entry: EntryBase) -> list[Pointer]:
-        """The first report counts, the last wait wakes the run."""
+    def close_wait(self, run: MemoryRun, wait: str, child: MemoryRun, outcome: Outcome) -> list[Pointer]:
+        """The first report counts; the last wait wakes the run, and so does one failure too many."""
         if run.status != "parked" or wait not in run.waits:
             return []
-        self.add_entry(run, entry)
+        self._report(run, child, outcome)
         del run.waits[wait]
-        return [] if run.waits else [self.wake(run)]
+        return [] if run.waits and not run.has_failed_too_often else [self.wake(run)]
+
+    def _report(self, run: MemoryRun, child: MemoryRun, outcome: Outcome) -> None:
+        self.add_entry(run, child_ended(child, outcome))
+        if outcome.kind != "answer" and run.failures_left is not None:
+            run.failures_left -= 1
 
     def record(self, run: MemoryRun, writing: Writing) -> None:
         """Record a holder's entries, and what they say about tool calls and spending."""
@@ -270,7 +275,7 @@ class MemoryRuns:
             return pointers
         parent_id, call_id = run.parent
         parent = self.find(parent_id)
-        return pointers + (self.close_wait(parent, call_id, child_ended(run, outcome)) if parent else [])
+        return pointers + (self.close_wait(parent, call_id, run, outcome) if parent else [])
 
 
 def with_usage(run: MemoryRun, outcome: Outcome) -> Outcome:

@@ -130,6 +130,8 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
             "known_waits": writing.known_waits(children),
             "questions": [codec.question_arguments(question) for question in writing.questions],
         }
+        if writing.max_failures is not None:
+            arguments["max_failures"] = writing.max_failures
         if timer_at is not None:
             arguments["timer_at"] = milliseconds(timer_at)
         texts = [dump_entry(entry) for entry in [*entries, *(child.entry for child in children)]]

@@ -84,6 +84,7 @@ def _troubled(agents: Mapping[str, Agent[Any]]) -> list[Flow]:
         Flow("nested", nested),
         Flow("nested_failing", parallel(parallel(echo, sequence(breaker, echo)), echo)),
         Flow("enough", parallel(echo, breaker, echo, on_failure=at_least(2))),
+        Flow("impatient", parallel(waiter, sequence(waiter, echo), sequence(echo, breaker))),
         Flow("journey", journey),
         Flow("patient", parallel(sequence(echo, waiter), sequence(waiter, echo), agents["asker"])),
     ]

@@ -165,6 +165,17 @@ def test_a_nested_failing_parallel_fails_the_outer_one(shop: Shop) -> None:
         shop.nested_failing.submit("x").result(SECONDS)
 
 
+def test_a_member_that_fails_ends_the_parallel_and_its_siblings_at_once(shop: Shop, key: str) -> None:
+    run = shop.impatient.submit(key)
+
+    with pytest.raises(UserError, match=r"Step `3.sequence/2.breaker`"):
+        run.result(SECONDS)
+
+    siblings = lambda: [node.state for node in tree_of(shop, run).walk() if node.name in ("waiter", "impatient")]  # noqa: E731
+    wait_until(lambda: not {"queued", "running", "parked"} & set(siblings()), "all have ended", timeout_seconds=20)
+    assert sorted(siblings()) == ["cancelled"] * 3 + ["failed"] * 2
+
+
 def test_a_failing_task_fails_the_flow(shop: Shop) -> None:
     with pytest.raises(RunFailed, match=r"Step `2.shop.fail`: .*nothing under x"):
         shop.task_fails.submit("x").result(SECONDS)

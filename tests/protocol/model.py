@@ -9,6 +9,7 @@ Checked in every reachable state:
   S6  children report into a parent once; the parent resumes once
   S7  every delivery downstream carries the same, committed outcome; none precedes the commit
   S8  nothing below a paused run may go on
+  S9  nothing below a run that has ended goes on without knowing that it is cancelled
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Model(Pauses):
     def check(self, state: State) -> None:
         """Raise `Violation` for a state in which two parties could move one run on."""
         self.check_pause(state)
+        if state.runs[R].outcome and any(has_work(child) for child in state.runs[A:]):
+            raise Violation("S9 a child goes on below a run that has ended")
         for number in (R, A, B):
             writers = sum(x.run == number and x.pc in WRITES and self.accepts(state, x) for x in state.workers)
             if writers > 1:

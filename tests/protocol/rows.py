@@ -12,6 +12,7 @@ FULL = Rules()
 TOOLS = Rules(program="tools")
 SHORT = Rules(program="short", cancel=False)
 APPROVALS = Rules(program="approvals")
+GROUP = Rules(program="group")
 KILLER = replace(SHORT, policy="rerun", killer=True, budget=(0, 0, 0, 0))
 HINTS = Rules(late_ack=False, same_message=False)
 """The broker may lose anything: messages are hints."""
@@ -79,6 +80,18 @@ QUICK = [
         "a park does not see what was decided meanwhile",
         park_looks=False,
         budget=(0, 0, 0, 0),
+    ),
+    holds("failure", GROUP, "a child fails while its parent waits for another", budget=(0, 0, 0, 0)),
+    holds("failure-crash", GROUP, "a party dies between any two actions", budget=(1, 0, 0, 0), cancel=False),
+    holds("failure-zombie", GROUP, "a live worker loses its lease", budget=(0, 1, 0, 0), cancel=False),
+    breaks(
+        "failure-drops-waits",
+        "S9",
+        GROUP,
+        "a run that is woken early forgets the children that go on",
+        keeps_waits=False,
+        budget=(0, 0, 0, 0),
+        cancel=False,
     ),
     holds("pause", APPROVALS, "somebody pauses and resumes a tree", pause=True, cancel=False, budget=(0, 0, 0, 0)),
     holds("pause-crash", SHORT, "a party dies between any two actions", pause=True, budget=(1, 0, 0, 0)),
@@ -206,6 +219,7 @@ SLOW = [
     holds("full-release", FULL, "workers stop at any time", budget=(1, 0, 0, 0), cancel=False, release=True),
     holds("full-pause", APPROVALS, "crashes, zombies, people, a pause", pause=True, cancel=False, budget=(1, 0, 0, 0)),
     holds("full-approvals", APPROVALS, "crashes, zombies, people, a cancel", budget=(1, 1, 0, 0)),
+    holds("full-failure", GROUP, "crashes, zombies, a cancel", budget=(1, 1, 0, 0)),
     holds("full-tool-report", TOOLS, "tool that must not run twice", budget=(1, 1, 1, 1)),
     holds("full-tool-rerun", TOOLS, "tool that may run again", policy="rerun", budget=(1, 1, 1, 1)),
     holds("hints", HINTS, "no late ack, no redelivery: the ledger alone", budget=(1, 1, 0, 1)),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.protocol.changes import Changes
+from tests.protocol.programs import PROGRAMS
 from tests.protocol.state import (
     CANCELLED,
     CHILD_WAITS,
     DONE,
+    FAILED,
     NONE,
     PARKED,
     POISONED,
@@ -28,19 +30,6 @@ from tests.protocol.state import (
     name,
 )
 
-# Of each run, per step: whether its first turn calls a tool, and how the step ends.
-Program = list[tuple[bool, str]]
-PROGRAMS: dict[str, tuple[Program, Program, Program]] = {
-    "journey": (
-        [(False, "handoff"), (False, "children"), (False, "approval"), (False, "answer")],
-        [(False, "answer")],
-        [(False, "timer"), (False, "answer")],
-    ),
-    "tools": ([(True, "handoff"), (False, "answer")], [], []),
-    "short": ([(True, "answer")], [], []),
-    # Asks two questions beside a child; goes on with whatever is decided, and asks for the rest again.
-    "approvals": ([(False, "ask")], [(False, "answer")], []),
-}
 NEW_CHILD = Run(status=QUEUED, step=1)
 
 
@@ -163,8 +152,8 @@ class Scripts(Changes):
             how = "answer"
         if worker.pc == "end" or state.runs[worker.run].cancel:
             how = "cancelled"
-        if how in ("answer", "cancelled"):
-            return self._end(state, index, is_cancelled=how == "cancelled")
+        if how in ("answer", "cancelled", "failure"):
+            return self._end(state, index, how)
         state, owed = self._move(state, worker, how)
         return self.put(state, index, worker._replace(pc="publish" if owed else "ack", todo=owed))
 
@@ -205,13 +194,14 @@ class Scripts(Changes):
             owed += ((worker.run, run.step),)
         return self.write(state, worker.run, run), owed
 
-    def _end(self, state: State, index: int, *, is_cancelled: bool) -> State:
+    def _end(self, state: State, index: int, how: str) -> State:
         worker = state.workers[index]
         run = state.runs[worker.run]
-        outcome = CANCELLED if is_cancelled else worker.fence
+        outcome = {"cancelled": CANCELLED, "failure": FAILED}.get(how, worker.fence)
         run = run._replace(outcome=outcome, status=run.status if self.rules.confirm else DONE)
         state = self.write(state, worker.run, run)
         if worker.run == R:
+            state = self._cancel_all(state, [child for child, wait in CHILD_WAITS.items() if run.waits & wait])
             return self.put(state, index, worker._replace(pc="deliver" if self.rules.commit_first else "confirm"))
         if self.rules.report != "atomic":
             return self.put(state, index, worker._replace(pc="report"))
@@ -240,6 +230,9 @@ class Scripts(Changes):
         counted_down = run.waits & (run.waits - 1)
         run = run._replace(waits=counted_down if self.rules.report == "counter" else run.waits & ~wait)
         run = run._replace(has_report=run.has_report or wait == CHILD_WAITS[A])
+        has_failed = self.programs == PROGRAMS["group"] and wait == CHILD_WAITS[A] and state.runs[A].outcome == FAILED
+        if has_failed:
+            return self._wake_early(state, number, run)
         children = [child for child in state.runs[A:] if child.status != NONE]
         if wait in CHILD_WAITS.values() and not run.waits and not all(child.outcome for child in children):
             raise Violation("S6 the parent was resumed before both children had ended")
@@ -261,9 +254,18 @@ class Scripts(Changes):
         run = run._replace(status=QUEUED, step=run.step + 1, tries=0)
         return self.write(state, R, run)._replace(owed=tuple(sorted((*state.owed, (R, run.step)))))
 
+    def _wake_early(self, state: State, number: int, run: Run) -> tuple[State, tuple[Step, ...]]:
+        """A child has failed: the run goes on, and its other waits stay."""
+        waits = run.waits if self.rules.keeps_waits else 0
+        run = run._replace(status=QUEUED, step=run.step + 1, waits=waits, tries=0)
+        return self.write(state, number, run), ((number, run.step),)
+
     def cancel(self, state: State) -> State:
+        return self._cancel_all(state, (R, A, B))
+
+    def _cancel_all(self, state: State, numbers: Sequence[int]) -> State:
         owed: tuple[Step, ...] = ()
-        for number in (R, A, B):
+        for number in numbers:
             run = state.runs[number]
             if run.status in (NONE, DONE) or run.outcome:
                 continue

@@ -25,7 +25,7 @@ QUESTIONS = (1, 2)
 """What people are asked, as bits too."""
 
 # An outcome is the fence that made it, or one of these.
-CANCELLED, POISONED = -1, -2
+CANCELLED, POISONED, FAILED = -1, -2, -3
 
 # A worker at one of these writes to the ledger next.
 WRITES = {"reply", "start", "output", "unknown", "commit", "end", "rest"}
@@ -122,7 +122,7 @@ class State(NamedTuple):
 class Rules:
     """The protocol as written in docs/protocol.md. A row of the table changes some of it."""
 
-    program: Literal["journey", "tools", "short", "approvals"] = "journey"
+    program: Literal["journey", "tools", "short", "approvals", "group"] = "journey"
     policy: Literal["report", "rerun"] = "report"
     """What becomes of a tool that was started and has no output."""
     budget: tuple[int, int, int, int] = (1, 1, 1, 0)
@@ -165,6 +165,8 @@ class Rules:
     """A run with an outcome keeps its deadline until the outcome is delivered."""
     wake_on_cancel: bool = True
     """Cancel queues parked runs."""
+    keeps_waits: bool = True
+    """A run that a failed child wakes keeps its waits until it parks again, so that its end finds the others."""
     check_cancel: bool = True
     """Scripts answer with the cancel flag."""
     commit_first: bool = True

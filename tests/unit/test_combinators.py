@@ -178,7 +178,9 @@ def test_keep_goes_on_with_what_came() -> None:
     flow = Flow("f", parallel(agent("a"), agent("b"), agent("c"), on_failure="keep"))
 
     assert flow.evaluate("x", failing("b")) == ["a(x)", "c(x)"]
-    with pytest.raises(FlowError, match=r"0 of 3 members have a result, 1 are needed. The first failure: a is out"):
+    with pytest.raises(
+        FlowError, match=r"3 of 3 members have failed, and 1 must have a result. The first failure: a is out"
+    ):
         flow.evaluate("x", failing("a", "b", "c"))
 
 
@@ -186,7 +188,7 @@ def test_at_least_n_members_must_have_a_result() -> None:
     flow = Flow("f", parallel(agent("a"), agent("b"), agent("c"), on_failure=at_least(2)))
 
     assert flow.evaluate("x", failing("b")) == ["a(x)", "c(x)"]
-    with pytest.raises(FlowError, match="1 of 3 members have a result, 2 are needed"):
+    with pytest.raises(FlowError, match="2 of 3 members have failed, and 2 must have a result"):
         flow.evaluate("x", failing("a", "b"))
 
 

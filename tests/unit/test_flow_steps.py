@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import Agent, Flow, UserError, parallel, run_inline, sequence
+from orchestrator import Agent, Flow, UserError, at_least, parallel, run_inline, sequence
 from orchestrator.cli.follow import read_events
 from orchestrator.cli.tree import RunNode, fold_events
 from orchestrator.engine import Engine, TaskResult
@@ -93,6 +93,35 @@ async def test_a_flow_that_is_cancelled_in_between_ends_in_a_task_of_its_own() -
 
     assert last.task == "flows.f"
     assert (await process.perform(last))[0].outcome.kind == "cancelled"
+
+
+@pytest.mark.parametrize(("policy", "failures"), [("fail", 1), (at_least(3), 2)])
+async def test_members_are_cancelled_once_too_many_others_have_failed(policy: Any, failures: int) -> None:
+    failing = [Agent(f"a{number}", model=ScriptedModel([RunFailed("no")])) for number in range(failures)]
+    other: Agent[Any] = Agent("other", model=(spared := ScriptedModel(["never asked"])))
+    flow = Flow("f", parallel(*failing, agent("c", "1"), other, on_failure=policy))
+    process = Process(flow)
+    _, [*waiting, last] = await process.perform(await process.submit(flow, "x"))
+    following = [pointer for member in waiting for pointer in (await process.perform(member))[1]]
+
+    (own,) = following
+    performed, _ = await process.perform(own)
+    cancelled, _ = await process.perform(last)
+
+    assert (own.task, performed.outcome.kind) == ("flows.f", "failure")
+    assert cancelled.outcome.kind == "cancelled"
+    assert spared.requests == []
+
+
+async def test_members_that_may_fail_stop_nobody() -> None:
+    flow = Flow("f", parallel(Agent("a", model=ScriptedModel([RunFailed("no")])), agent("b", "1"), on_failure="keep"))
+    process = Process(flow)
+    _, [first, second] = await process.perform(await process.submit(flow, "x"))
+
+    assert (await process.perform(first))[1] == []
+    _, [own] = await process.perform(second)
+
+    assert (await process.perform(own))[0].outcome.output == ["1"]
 
 
 async def test_the_tree_shows_members_with_their_places() -> None:

@@ -27,7 +27,7 @@ local function set_outcome(id, outcome)
   redis.pcall('PUBLISH', string.format(settings.outcome_template, root_of(id), id), outcome)
   local parent, call = unpack(redis.call('HMGET', run_key(id), 'parent', 'parent_call'))
   if parent then
-    close_wait(parent, call, child_ended(id, call, outcome))
+    close_wait(parent, call, child_ended(id, call, outcome), outcome)
   end
 end
 

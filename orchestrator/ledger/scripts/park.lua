@@ -44,11 +44,18 @@ record_entries(false)
 set(id, 'status', 'parked', 'note', args.note)
 redis.call('HDEL', run_key(id), 'holder')
 
-local waits = {}
+if args.max_failures then
+  set(id, 'failures_left', args.max_failures)
+else
+  redis.call('HDEL', run_key(id), 'failures_left')
+end
+
+local waits, has_failed = {}, false
 local function wait_for(call, child)
   local ended = get(child, 'outcome')
   if ended then
     add_entry(id, child_ended(child, call, ended))
+    has_failed = is_one_failure_too_many(id, ended) or has_failed
   else
     waits[call] = child
   end
@@ -73,7 +80,7 @@ end
 set_json(id, 'waits', waits)
 local is_decided = ask()
 local only_sleeps = args.timer_at and #args.children == 0
-if is_decided or not (next(waits) or #args.questions > 0 or only_sleeps) then
+if is_decided or has_failed or not (next(waits) or #args.questions > 0 or only_sleeps) then
   wake(id)
   return {false, pointers}
 end
