@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from orchestrator.errors import ModelBehaviorError, UserError
 from orchestrator.models.base import Item, Model, ModelReply, ModelRequest, OnDelta, OutputFormat, ToolSpec
-from orchestrator.models.union_schema import REPLY, bound, union_schema
+from orchestrator.models.schema_words import describe
+from orchestrator.models.union_schema import LIMITS_IN_WORDS, REPLY, bound_answer, union_schema
 
 MAX_TOKENS = 1024
 """For requests that set no limit: small models may never end, and the largest bounded reply fits."""
@@ -38,10 +39,9 @@ class SchemaUnion:
         if not tools:
             return await self._inner.respond(plain, on_delta=on_delta)
         schema = union_schema(tools, request.output_format, with_reply=with_reply)
-        lines = [request.instructions or "", _explain(tools, request.output_format, with_reply=with_reply)]
         asked = replace(
             plain,
-            instructions="\n\n".join(line for line in lines if line),
+            instructions=_join(request.instructions, _explain(tools, request.output_format, with_reply=with_reply)),
             output_format=OutputFormat("action", schema),
         )
         reply = await self._inner.respond(asked)
@@ -100,11 +100,14 @@ def _offered(request: ModelRequest) -> tuple[Sequence[ToolSpec], bool]:
 def _without_tools(request: ModelRequest) -> ModelRequest:
     settings = request.settings
     changes = {"tool_choice": None, "parallel_tool_calls": None, "max_tokens": settings.max_tokens or MAX_TOKENS}
-    output_format = request.output_format
+    output_format, instructions = request.output_format, request.instructions
     if output_format:
-        output_format = replace(output_format, schema=bound(output_format.schema))
+        form = f"Answer with JSON of this form: {describe(output_format.schema)}"
+        instructions = _join(instructions, f"{form}\n{LIMITS_IN_WORDS}")
+        output_format = replace(output_format, schema=bound_answer(output_format.schema))
     return replace(
         request,
+        instructions=instructions,
         input=list(told(request.input)),
         tools=(),
         output_format=output_format,
@@ -152,27 +155,21 @@ def _text_of(item: Item) -> str:
     return "\n".join(str(part.get("text") or part.get("refusal") or "") for part in content or [])
 
 
+def _join(*parts: str | None) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
 def _explain(tools: Sequence[ToolSpec], output_format: OutputFormat | None, *, with_reply: bool) -> str:
     """What the model is told about its choice. Small models need it although the schema enforces the form."""
     lines = ["Answer with one JSON object that chooses one of these actions:"]
     for tool in tools:
-        lines.append(f'- {{"tool": "{tool.name}", "arguments": {{{_parameters(tool)}}}}}: {tool.description}')
+        lines.append(f'- {{"tool": "{tool.name}", "arguments": {describe(tool.parameters)}}}: {tool.description}')
     if with_reply:
-        field = '"output": {…}' if output_format else '"text": "…"'
+        field = f'"output": {describe(output_format.schema)}' if output_format else '"text": "…"'
         lines.append(f'- {{"tool": "{REPLY}", {field}}}: give the user your answer.')
+        lines.extend([LIMITS_IN_WORDS] if output_format else [])
         lines.append(
             "Choose a tool when its description fits what the user needs. "
             f"Once you have the results, choose `{REPLY}`. Never choose one tool with the same arguments twice."
         )
     return "\n".join(lines)
-
-
-def _parameters(tool: ToolSpec) -> str:
-    return ", ".join(_parameter(name, schema) for name, schema in (tool.parameters.get("properties") or {}).items())
-
-
-def _parameter(name: str, schema: Any) -> str:
-    described = schema if isinstance(schema, dict) else {}
-    kind = " or ".join(map(json.dumps, described["enum"])) if "enum" in described else described.get("type", "value")
-    note = f" ({described['description']})" if described.get("description") else ""
-    return f'"{name}": {kind}{note}'

@@ -19,6 +19,10 @@ MAX_TEXT_CHARACTERS = 1000
 MAX_ARGUMENT_CHARACTERS = 300
 MAX_ARRAY_ITEMS = 20
 
+LIMITS_IN_WORDS = (
+    f"A text may have up to {MAX_TEXT_CHARACTERS} characters, a text in a list up to {MAX_ARGUMENT_CHARACTERS}."
+)
+
 _BOUNDED_ALREADY = frozenset({"enum", "const", "maxLength", "pattern", "format"})
 
 
@@ -30,7 +34,7 @@ def union_schema(tools: Sequence[ToolSpec], output_format: OutputFormat | None, 
     definitions: Schema = {}
     branches = [_branch(tool.name, "arguments", _embed(tool.parameters, tool.name, definitions)) for tool in tools]
     if with_reply and output_format:
-        branches.append(_branch(REPLY, "output", _embed(output_format.schema, REPLY, definitions)))
+        branches.append(_branch(REPLY, "output", _embed(_lengthen(output_format.schema), REPLY, definitions)))
     elif with_reply:
         branches.append(_branch(REPLY, "text", {"type": "string", "maxLength": MAX_TEXT_CHARACTERS}))
     return {"anyOf": branches, **({"$defs": definitions} if definitions else {})}
@@ -49,6 +53,22 @@ def bound(schema: Any) -> Any:
     if kind == "array" and "maxItems" not in schema:
         bounded["maxItems"] = max(MAX_ARRAY_ITEMS, schema.get("minItems", 0))
     return bounded
+
+
+def bound_answer(schema: Mapping[str, Any]) -> Schema:
+    """The schema of an answer with limits: its own texts may be as long as a reply, those in lists are short."""
+    bounded: Schema = bound(_lengthen(schema))
+    return bounded
+
+
+def _lengthen(schema: Mapping[str, Any]) -> Schema:
+    properties = {name: _lengthen_text(part) for name, part in (schema.get("properties") or {}).items()}
+    return {**schema, **({"properties": properties} if properties else {})}
+
+
+def _lengthen_text(schema: Any) -> Any:
+    is_free = isinstance(schema, Mapping) and schema.get("type") == "string" and not _BOUNDED_ALREADY & schema.keys()
+    return {**schema, "maxLength": MAX_TEXT_CHARACTERS} if is_free else schema
 
 
 def _branch(name: str, field: str, schema: Schema) -> Schema:

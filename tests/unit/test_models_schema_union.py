@@ -11,7 +11,14 @@ from orchestrator.errors import ModelBehaviorError, UserError
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Item, ModelReply, ModelRequest, OutputFormat, ToolSpec
 from orchestrator.models.schema_union import MAX_TOKENS, SchemaUnion, told
-from orchestrator.models.union_schema import MAX_ARGUMENT_CHARACTERS, MAX_TEXT_CHARACTERS, bound, union_schema
+from orchestrator.models.union_schema import (
+    LIMITS_IN_WORDS,
+    MAX_ARGUMENT_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    bound,
+    bound_answer,
+    union_schema,
+)
 from orchestrator.testing import ScriptedModel, refusal_message, text_message
 from orchestrator.usage import Usage
 
@@ -108,6 +115,26 @@ async def test_the_instructions_list_the_tools() -> None:
     assert asked.instructions.startswith("Help.\n\n")
     expected = '- {"tool": "weather", "arguments": {"city": string (where), "unit": "C" or "F"}}: Tells the weather.'
     assert expected in asked.instructions
+
+
+POST = OutputFormat(
+    "final_output", {"type": "object", "properties": {"body": {"type": "string", "description": "Markdown."}}}
+)
+
+
+async def test_the_form_of_an_answer_is_told_beside_the_tools() -> None:
+    _, asked = await ask({"tool": "reply", "output": {"body": "x"}}, output_format=POST)
+
+    assert asked.instructions
+    assert '- {"tool": "reply", "output": {"body": string (Markdown.)}}: give the user' in asked.instructions
+    assert LIMITS_IN_WORDS in asked.instructions
+
+
+async def test_the_form_of_an_answer_is_told_where_there_are_no_tools() -> None:
+    _, asked = await ask({"body": "x"}, tools=[], output_format=POST)
+
+    form = 'Answer with JSON of this form: {"body": string (Markdown.)}'
+    assert asked.instructions == f"Help.\n\n{form}\n{LIMITS_IN_WORDS}"
 
 
 @pytest.mark.parametrize("broken", ["I think it is", '{"tool": "weather", "argu', "[1]", '{"text": "x"}', ""])
@@ -216,6 +243,22 @@ def test_strings_and_arrays_get_a_bound_unless_they_have_one() -> None:
     assert bounded["one"] == {"type": "string", "enum": ["a"]}
     assert bounded["many"] == {"type": "array", "maxItems": 20, "items": bounded["free"]}
     assert bounded["type"] == {"type": "integer", "default": {"type": "string"}}
+
+
+def test_an_answers_own_texts_may_be_as_long_as_a_reply() -> None:
+    text = {"type": "string"}
+    schema = {
+        "type": "object",
+        "properties": {"body": text, "short": {**text, "maxLength": 3}, "many": {"type": "array", "items": text}},
+    }
+
+    for bounded in (
+        bound_answer(schema),
+        union_schema([], OutputFormat("f", schema), with_reply=True)["anyOf"][0]["properties"]["output"],
+    ):
+        assert bounded["properties"]["body"]["maxLength"] == MAX_TEXT_CHARACTERS
+        assert bounded["properties"]["short"]["maxLength"] == 3
+        assert bounded["properties"]["many"]["items"]["maxLength"] == MAX_ARGUMENT_CHARACTERS
 
 
 def test_a_reply_in_words_is_bounded() -> None:
