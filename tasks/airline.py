@@ -106,9 +106,10 @@ def seat_instructions(ctx: RunContext[Passenger], agent: object) -> str:
         )
     return (
         f"You change seats. You are talking to {known.name}, flight {known.flight}, seat {known.seat} at present. "
-        "Use your tool to change it; if the seat is taken, say so and ask for another. Then answer everything that the "
-        "passenger asked in this conversation, in at most four sentences. Hand back to airline what is not about their "
-        "seat and has not been answered yet."
+        "Only your tool knows which seats are free: call it with the seat that they want before you say anything about "
+        "it; if the seat is taken, say so and ask for another. Hand back to airline what is not about their seat and "
+        "has not been looked up yet; never answer it yourself. At the end, say in at most four sentences what this "
+        "conversation has brought for each of their questions."
     )
 
 

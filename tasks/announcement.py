@@ -2,7 +2,8 @@
 
     orchestrator run announcement "Our library now retries failed model calls without holding a worker."
 
-The model writes and criticises; code measures, and ends the loop with a draft to which nobody objects.
+The model writes and criticises; code measures, and ends the loop: with a draft to which nobody objects, or with the
+last one. So what comes out has been reviewed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from orchestrator import (
 )
 from tasks.rehearsal import announcement as rehearsal
 
+MAX_DRAFTS = 4
 MAX_WORDS = 60
 MAX_WORDS_A_SENTENCE = 20
 HYPE = ("revolutionary", "seamless", "game-changing", "unleash", "cutting-edge", "excited", "thrilled", "simply")
@@ -73,11 +75,12 @@ def review_draft(draft: str, weaknesses: list[str]) -> Review:
 
 
 def until_it_passes(context: RunContext[None], results: list[FunctionToolResult]) -> ToolsToFinalOutputResult:
-    """The loop ends with a draft to which neither its author nor the measurement objects."""
+    """The loop ends with a draft to which neither its author nor the measurement objects, or with the last one."""
     review = Review(**results[-1].output)
-    if not review.passes:
+    if not review.passes and context.usage.requests < MAX_DRAFTS:
         return ToolsToFinalOutputResult(is_final_output=False)
-    return ToolsToFinalOutputResult(True, Announcement(text=review.draft, still_wrong=[]).model_dump())
+    answer = Announcement(text=review.draft, still_wrong=review.author_says + review.measured)
+    return ToolsToFinalOutputResult(True, answer.model_dump())
 
 
 announcement = Agent[None](
@@ -85,12 +88,12 @@ announcement = Agent[None](
     instructions=(
         "You write announcements for engineers: what is new, for whom it matters, how to get it. Plain words, no "
         f"promises that were not given, at most {MAX_WORDS} words. Write a draft, criticise it as a sceptical reader "
-        "would, and hand both in for review. Then write a better draft, and so on: you may hand in four. The first "
-        "draft always has weaknesses. When only matters of taste are left, hand the draft in with no weaknesses. If "
-        "the fourth draft does not pass either, answer with it and with what is still wrong."
+        f"would, and hand both in for review. Then write a better draft, and so on: you may hand in {MAX_DRAFTS}. The "
+        "first draft always has weaknesses. When only matters of taste are left, hand the draft in with no weaknesses."
     ),
     tools=[review_draft],
     model_settings=ModelSettings(tool_choice="required"),
+    reset_tool_choice=False,
     tool_use_behavior=until_it_passes,
     output_type=Announcement,
     rehearsal=rehearsal.announcement,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, Flow, ModelSettings, each, function_tool, step
+from orchestrator import Agent, Flow, ModelSettings, RunContext, each, handoff, step
 from tasks.library import SEARCH
 from tasks.rehearsal import research as rehearsal
 
@@ -30,7 +30,7 @@ class Search(BaseModel):
 class SearchPlan(BaseModel):
     """What to search for."""
 
-    searches: list[Search] = Field(description="Two to five searches that differ from each other.")
+    searches: list[Search] = Field(min_length=1, description="Two to five searches that differ from each other.")
 
 
 class Finding(BaseModel):
@@ -99,23 +99,15 @@ research = Flow(
 )
 
 
-@function_tool
-def write_plan(searches: list[Search]) -> str:
-    """Write down the searches to make.
-
-    Args:
-        searches: Two to five searches that differ from each other.
-    """
-    return "\n".join(f"{number}. {search.query} ({search.reason})" for number, search in enumerate(searches, start=1))
+def accept_plan(ctx: RunContext[None], plan: SearchPlan) -> None:
+    """The plan is what the strategist hands over with: the lead reads it there. Without one there is no way back."""
 
 
 strategist = Agent[None](
     name="research.strategist",
     handoff_description="Plans what to search for, before any search is made.",
-    instructions=f"{PLANNING} Write the plan down with your tool, then hand back to research.lead. Do not answer.",
-    tools=[write_plan],
+    instructions=f"{PLANNING} Hand the plan to research.lead. Do not answer.",
     model_settings=ModelSettings(tool_choice="required"),
-    reset_tool_choice=False,
     rehearsal=rehearsal.strategist,
 )
 
@@ -131,4 +123,4 @@ lead = Agent[None](
     handoffs=[strategist, writer],
     rehearsal=rehearsal.lead,
 )
-strategist.handoffs.append(lead)
+strategist.handoffs.append(handoff(lead, on_handoff=accept_plan, input_type=SearchPlan))

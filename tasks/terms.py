@@ -10,6 +10,7 @@ from typing import Any, Literal
 from orchestrator import RunContext, function_tool
 
 FILE = Path(__file__).parent / "data" / "terms.json"
+NO_TERMS = "The shop has no terms for this text. Translate it in words of your own."
 Language = Literal["Spanish", "French", "German"]
 
 
@@ -20,13 +21,13 @@ def load_terms() -> dict[str, dict[Language, str]]:
 
 
 @function_tool(output_format="json")
-def look_up_terms(ctx: RunContext[Any], text: str, language: Language) -> dict[str, str]:
+def look_up_terms(ctx: RunContext[Any], text: str, language: Language) -> dict[str, str] | str:
     """Look up the shop's own terms in an English text, with the translation that must be used for each.
 
     Args:
-        text: The English text to translate.
+        text: The English text to translate, word for word.
         language: The language to translate into.
     """
     terms = ctx.resource(load_terms)
     words = re.findall(r"\w+", text.lower())
-    return {word: terms[word][language] for word in words if word in terms}
+    return {word: terms[word][language] for word in words if word in terms} or NO_TERMS

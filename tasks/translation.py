@@ -47,7 +47,8 @@ picker = Agent[Any](
     name="translation.picker",
     instructions=(
         "You get an English text and several Spanish translations of it. Pick the one that a Spanish customer would "
-        "take for written in Spanish. A mistake of meaning weighs more than one of style."
+        "take for written in Spanish. A mistake of meaning weighs more than one of style, and what does not translate "
+        "the text, such as a remark or an excuse, is never picked."
     ),
     output_type=Choice,
     rehearsal=rehearsal.picker,

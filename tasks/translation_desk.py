@@ -5,16 +5,25 @@
 
 Spanish is for everybody; the reader's languages, in the context, decide which others the manager's model can see.
 German is a typed tool: it takes the text, the audience and the form of address. The flow's last step, an editor, puts
-all into one message.
+all into one message. A model can translate without a tool, too; a guardrail sees to it that nobody gets such a text.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, Flow, ModelSettings, sequence, step
+from orchestrator import (
+    Agent,
+    Flow,
+    GuardrailFunctionOutput,
+    ModelSettings,
+    RunContext,
+    output_guardrail,
+    sequence,
+    step,
+)
 from orchestrator.agent_tool import StructuredToolInput
 from orchestrator.handoff import IsEnabled
 from tasks.rehearsal import translation_desk as rehearsal
@@ -38,7 +47,7 @@ class GermanText(BaseModel):
 class Translation(BaseModel):
     """The text in one language."""
 
-    language: str
+    language: Language
     text: str
 
 
@@ -49,9 +58,22 @@ class Message(BaseModel):
     note: str = Field(description="What could not be translated and why, in one sentence; empty if all was.")
 
 
+def languages_of(context: RunContext[Reader]) -> set[Language]:
+    """What the reader may have; a run without a context has what all readers have."""
+    return {"Spanish", *(context.context or Reader()).languages}
+
+
 def wants(language: Language) -> IsEnabled:
-    """Whether the reader has this language; a run without a context has what all readers have."""
-    return lambda context, agent: language in (context.context or Reader()).languages
+    """Whether the reader has this language."""
+    return lambda context, agent: language in languages_of(context)
+
+
+@output_guardrail
+def only_what_is_offered(ctx: RunContext[Reader], agent: object, message: Message) -> GuardrailFunctionOutput:
+    """Nobody gets a language that they do not have."""
+    refused = set(get_args(Language)) - languages_of(ctx)
+    found = sorted(refused & {translation.language for translation in message.translations})
+    return GuardrailFunctionOutput({"not_offered": found}, tripwire_triggered=bool(found))
 
 
 def translator(language: Language, example: str) -> Agent[Reader]:
@@ -82,9 +104,10 @@ def german_brief(given: StructuredToolInput) -> str:
 manager = Agent[Reader](
     name="translation_desk.manager",
     instructions=(
-        "You run a translation desk and translate nothing yourself. Call the tool of every language that the user asks "
-        "for, all in the same turn, each with the whole text. A language without a tool is not offered to this user. "
-        "Then report each translation under its language's name, word for word, and which languages were not offered."
+        "You run a translation desk and speak nothing but English: every translation comes from a tool. Call the tool "
+        "of every language that the user asks for, all in the same turn, each with the whole English text. A language "
+        "without a tool is not offered to this user. Then report what each tool gave under its language's name, word "
+        "for word, and which languages were not offered."
     ),
     tools=[
         spanish.as_tool("translate_to_spanish", "Translate a text into Spanish."),
@@ -108,6 +131,7 @@ editor = Agent[Reader](
         "grammar and meaning, keep the terms as they are. Deliver all that there are, and none that there is not."
     ),
     output_type=Message,
+    output_guardrails=[only_what_is_offered],
     rehearsal=rehearsal.editor,
 )
 

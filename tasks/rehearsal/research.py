@@ -18,15 +18,13 @@ def planner(seen: Rehearsal) -> Say:
 
 
 def strategist(seen: Rehearsal) -> Call:
-    """The same plan, written down, then back."""
-    if not seen.called("write_plan"):
-        return call("write_plan", searches=_plan(seen.user_text))
-    return call("transfer_to_research_lead")
+    """The same plan, handed to the lead."""
+    return call("transfer_to_research_lead", searches=_plan(seen.user_text))
 
 
 def lead(seen: Rehearsal) -> Call | list[Say | Call]:
     """Plan, searches, report."""
-    if not seen.called("write_plan"):
+    if not seen.called("transfer_to_research_lead"):
         return call("transfer_to_research_strategist")
     if not seen.called("search"):
         return [call("search", **search) for search in _plan(seen.user_text)]

@@ -6,7 +6,7 @@ import json
 import re
 
 from orchestrator.models.rehearsal import Call, Rehearsal, Say, Script, call, say
-from tasks.terms import Language
+from tasks.terms import NO_TERMS, Language
 
 _LANGUAGES: tuple[Language, ...] = ("Spanish", "French", "German")
 
@@ -36,7 +36,8 @@ def translator(language: Language) -> Script:
         text = seen.user_text.rpartition("Text: ")[2]
         if "look_up_terms" not in seen.outputs:
             return call("look_up_terms", text=text, language=language)
-        terms = json.loads(seen.outputs["look_up_terms"])
+        found = seen.outputs["look_up_terms"]
+        terms = {} if found == NO_TERMS else json.loads(found)
         return say(re.sub(r"\w+", lambda word: terms.get(word[0].lower(), f"[{word[0]}]"), text))
 
     return play

@@ -1,9 +1,9 @@
 """The announcement: an agent that criticises its own drafts until nothing is left to say."""
 
 from orchestrator import Settings, run_inline
-from orchestrator.testing import ScriptedModel, function_call, text_message
+from orchestrator.testing import ScriptedModel, function_call
 from tasks import announcement
-from tasks.announcement import MAX_WORDS, Announcement, measure
+from tasks.announcement import MAX_DRAFTS, MAX_WORDS, Announcement, measure
 
 REHEARSAL = Settings(model_api="rehearsal", rehearsal_latency_seconds=0)
 NEWS = "Failed model calls are made again without holding a worker."
@@ -32,15 +32,20 @@ def test_draft_that_its_author_objects_to_does_not_end_the_loop() -> None:
     assert result.final_output.text == "Failed calls are made again."
 
 
-def test_author_may_give_up_and_say_what_is_wrong() -> None:
-    given_up = Announcement(text="We are excited.", still_wrong=["It says nothing."])
+def test_last_draft_is_the_answer_with_what_is_still_wrong() -> None:
     model = ScriptedModel(
-        [function_call("review_draft", {"draft": "We are excited.", "weaknesses": []}), text_message(given_up)]
+        [
+            function_call("review_draft", {"draft": f"We are excited, {number}.", "weaknesses": ["It says nothing."]})
+            for number in range(1, MAX_DRAFTS + 1)
+        ]
     )
 
     result = run_inline(announcement.announcement.clone(model=model), NEWS)
 
-    assert result.final_output == given_up
+    assert result.final_output == Announcement(
+        text=f"We are excited, {MAX_DRAFTS}.", still_wrong=["It says nothing.", "Words that say nothing: excited."]
+    )
+    assert {request.settings.tool_choice for request in model.requests} == {"required"}
 
 
 def test_measurement_names_what_is_wrong() -> None:

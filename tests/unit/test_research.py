@@ -59,7 +59,6 @@ def test_lead_reaches_planner_and_writer_by_handoff() -> None:
 
     assert calls(result) == [
         "transfer_to_research_strategist",
-        "write_plan",
         "transfer_to_research_lead",
         *["search"] * 3,
         "transfer_to_research_writer",

@@ -17,6 +17,12 @@ def test_terms_of_the_shop_are_used() -> None:
     assert result.usage.requests == 2 * ATTEMPTS + 1
 
 
+def test_text_without_terms_of_the_shop_is_translated_all_the_same() -> None:
+    result = run_inline(translation, "Zebras sleep.", settings=REHEARSAL)
+
+    assert result.final_output == "[Zebras] [sleep]."
+
+
 def pick(number: int) -> Any:
     attempts = iter(["uno", "dos", "tres"])
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator import RunResult, Settings, run_inline
-from orchestrator.testing import ScriptedModel, function_call
+from orchestrator import OutputGuardrailTripwireTriggered, RunResult, Settings, run_inline
+from orchestrator.testing import ScriptedModel, function_call, text_message
 from tasks import translation_desk
 from tasks.translation_desk import Message, Reader, Translation
 
@@ -42,6 +42,14 @@ def test_reader_without_a_context_has_spanish() -> None:
     result = run_inline(translation_desk.translation_desk, text, settings=REHEARSAL)
 
     assert [translation.language for translation in result.final_output.translations] == ["Spanish"]
+
+
+def test_translation_that_the_reader_does_not_have_reaches_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Message(translations=[Translation(language="German", text="Fertig.")], note="")
+    monkeypatch.setattr(translation_desk.editor, "model", ScriptedModel([text_message(answer)]))
+
+    with pytest.raises(OutputGuardrailTripwireTriggered, match="only_what_is_offered"):
+        run_inline(translation_desk.editor, "Ready.", context=Reader(languages=["French"]))
 
 
 def test_model_sees_only_the_tools_of_the_readers_languages() -> None:
