@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import openai
-from httpx2 import Limits, Response
-from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, Timeout
+from httpx2 import Response
+from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient, Timeout
 
 from orchestrator.errors import ModelRequestRejected
 from orchestrator.loop import background
 from orchestrator.model_settings import ModelSettings
+from orchestrator.models.connections import Connections
 from orchestrator.models.openai_errors import invalid_reply, translate_error
 from orchestrator.models.openai_headers import Heard
 from orchestrator.settings import Settings
@@ -27,9 +28,6 @@ PLACEHOLDER_KEY = "none"
 
 CONNECT_SECONDS = 5.0
 """A server that is there accepts a connection quickly, however long its model then thinks."""
-
-CONNECTIONS = Limits(max_connections=10_000, max_keepalive_connections=100, keepalive_expiry=5.0)
-"""The client's own, but for its limit of 1,000 calls: how many a worker makes at once, its concurrency says."""
 
 EXPLAIN_SECONDS = 5.0
 """How long an error's message may wait for the list of models that makes it helpful."""
@@ -142,7 +140,7 @@ class Server:
                 api_key=self.api_key,
                 timeout=timeout,
                 max_retries=self.max_retries,
-                http_client=DefaultAioHttpClient(timeout=timeout, limits=CONNECTIONS),
+                http_client=DefaultAsyncHttpxClient(timeout=timeout, transport=Connections(self.base_url)),
             )
         return client
 

@@ -27,11 +27,9 @@ def translate_error(
         return _status_error(error, details, path, models)
     whom = f"Model `{model}` at {host}"
     causes = _causes(error)
-    if isinstance(error, openai.APITimeoutError) and any(isinstance(cause, TimeoutError) for cause in causes):
+    if isinstance(error, openai.APITimeoutError):
         text = f"{whom} did not answer in time. Raise ORCHESTRATOR_MODEL_TIMEOUT_SECONDS, or submit again later."
     elif isinstance(error, openai.APIConnectionError):
-        # The aiohttp transport passes off connections that are refused or cut as timeouts.
-        details["error_type"] = openai.APIConnectionError.__name__
         text = f"{whom} cannot be reached: {_first_line(causes[-1])}. Check OPENAI_BASE_URL, and that the server runs."
     else:
         text = f"{whom} broke off its reply: {_first_line(error)}. Submit again later."

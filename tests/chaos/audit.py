@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.chaos.effects import Effect
@@ -13,6 +13,9 @@ from tests.chaos.scripted_model import ModelCall
 
 RECORD_SECONDS = 0.5
 """From a reply's leaving the model's server to its being in the ledger."""
+
+RECONNECT_SECONDS = 1.5
+"""From the server's return to the next attempt of a worker that has something to record: waits are a second at most."""
 
 AFTERMATH_SECONDS = 6.0
 """So long after a loss, messages come again whose tasks go on: workers and server compare what they remember."""
@@ -163,13 +166,22 @@ def find_wasted_calls(seen: Seen) -> WastedCalls:
     return wasted
 
 
-def _was_hit(call: ModelCall, faults: Iterable[Fault], last_recorded: float) -> bool:
+def _was_hit(call: ModelCall, faults: Sequence[Fault], last_recorded: float) -> bool:
     """Whether its worker was lost with the reply in its hands. A busy one records late, but in turn."""
+    expected_at = _record_expected_at(call, faults)
     for fault in faults:
-        was_in_hand = fault.at <= call.ends_at + RECORD_SECONDS or last_recorded <= call.ends_at
+        was_in_hand = fault.at <= expected_at or last_recorded <= call.ends_at
         if fault.target == call.worker and call.began_at <= fault.until and was_in_hand:
             return True
     return _lost_with_server(call.began_at, call.ends_at, faults)
+
+
+def _record_expected_at(call: ModelCall, faults: Sequence[Fault]) -> float:
+    """When at the latest the ledger has the reply. While the server is away, its worker holds it."""
+    expected_at = call.ends_at + RECORD_SECONDS
+    outages = (fault for fault in faults if fault.target == "server" and fault.at <= expected_at)
+    returns = (fault.until + RECONNECT_SECONDS for fault in outages if call.ends_at <= fault.until)
+    return max([expected_at, *returns])
 
 
 def _lost_with_server(began_at: float, ended_at: float, faults: Iterable[Fault]) -> bool:

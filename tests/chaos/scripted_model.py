@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from tests.support.model_server import Json, ModelServer, Reply, error, message, tool_call
 
 FAILURE_RATE = 0.05
-FAILURES_IN_A_ROW = 1
-"""Fewer than a run survives, whose model calls are made three times: a connection that idled may fail by itself."""
+FAILURES_IN_A_ROW = 2
+"""Fewer than a run survives: its model calls are made three times."""
 LATENCY_SECONDS = (0.1, 0.3)
 
 _AGENT = re.compile(r"You are (\w+)\.")

@@ -68,6 +68,8 @@ class RecordedRequest:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     time: float
+    port: int
+    """The client's, which tells its connections apart."""
     was_cut: bool = False
 
 
@@ -133,6 +135,17 @@ class ModelServer:
             time.sleep(0.01)
         return self.requests
 
+    def hang_up(self, *, timeout_seconds: float = 10.0) -> None:
+        """Close every connection, as a server does that restarts or finds them idle. Blocks until it is done."""
+        connections = self._server.server_state.connections
+        for connection in list(connections):
+            connection.loop.call_soon_threadsafe(connection.transport.close)
+        deadline = time.monotonic() + timeout_seconds
+        while connections:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(connections)} connections were open after {timeout_seconds} s")
+            time.sleep(0.005)
+
     def __enter__(self) -> ModelServer:
         self._thread.start()
         deadline = time.monotonic() + 10
@@ -181,6 +194,7 @@ class ModelServer:
             headers=dict(request.headers),
             query=dict(request.query_params),
             time=time.monotonic(),
+            port=request.client.port if request.client else 0,
         )
         with self._lock:
             self.requests.append(record)

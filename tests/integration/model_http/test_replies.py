@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from orchestrator.errors import (
-    ModelRequestRejected,
-)
+from orchestrator.errors import ModelRequestRejected
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Item, Model, ModelRequest, ToolSpec
 from orchestrator.models.openai_chat import OpenAIChat
@@ -21,29 +18,6 @@ from tests.support.model_calls import ask, make, texts
 from tests.support.model_server import ModelServer, Reply, message, refusal, tool_call, usage
 
 WEATHER = ToolSpec("weather", "The weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
-
-
-@pytest.fixture(scope="module")
-def running_server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
-
-
-@pytest.fixture
-def server(running_server: ModelServer) -> ModelServer:
-    running_server.reset()
-    return running_server
-
-
-@pytest.fixture(autouse=True)
-async def _closed_clients() -> AsyncIterator[None]:
-    yield
-    await close_clients()
-
-
-@pytest.fixture(params=["responses", "chat"])
-def model(request: pytest.FixtureRequest, server: ModelServer) -> Model:
-    return make(request.param, server)
 
 
 async def test_a_reply_brings_items_usage_and_who_answered(model: Model, server: ModelServer) -> None:
@@ -108,6 +82,30 @@ async def test_headers_query_and_key_reach_the_server(model: Model, server: Mode
     [request] = server.requests
     assert (request.headers["x-team"], request.query) == ("a", {"version": "2"})
     assert request.headers["authorization"] == "Bearer sk-test"
+
+
+async def test_the_openai_clients_own_settings_reach_the_server(
+    model: Model, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    server.add([message("ok")])
+
+    await model.respond(ask())
+
+    [request] = server.requests
+    assert (request.headers["openai-organization"], request.headers["openai-project"]) == ("org-1", "proj-1")
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["user-agent"].startswith("AsyncOpenAI/Python")
+
+
+async def test_a_server_that_moved_is_followed(server: ModelServer) -> None:
+    server.add(Reply(status=307, body="", headers={"Location": f"{server.url}/responses"}), [message("here")])
+
+    reply = await make("responses", server).respond(ask())
+
+    assert texts(reply.items) == ["here"]
+    assert server.bodies[0] == server.bodies[1]
 
 
 async def test_streamed_chat_asks_for_usage_unless_told_not_to(server: ModelServer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -18,33 +17,9 @@ from orchestrator.errors import (
 )
 from orchestrator.model_settings import ModelSettings
 from orchestrator.models.base import Model
-from orchestrator.models.openai_client import close_clients
 from orchestrator.models.openai_responses import OpenAIResponses
 from tests.support.model_calls import ask, make, texts
 from tests.support.model_server import ModelServer, Reply, error, message
-
-
-@pytest.fixture(scope="module")
-def running_server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
-
-
-@pytest.fixture
-def server(running_server: ModelServer) -> ModelServer:
-    running_server.reset()
-    return running_server
-
-
-@pytest.fixture(autouse=True)
-async def _closed_clients() -> AsyncIterator[None]:
-    yield
-    await close_clients()
-
-
-@pytest.fixture(params=["responses", "chat"])
-def model(request: pytest.FixtureRequest, server: ModelServer) -> Model:
-    return make(request.param, server)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +107,15 @@ async def test_the_servers_wish_to_wait_is_honoured(
     assert texts(reply.items) == ["ok"]
     assert least <= second.time - first.time < most
     assert second.body == first.body
+
+
+async def test_a_wish_to_wait_too_long_is_an_error_at_once(server: ModelServer) -> None:
+    server.add(error(429, headers={"retry-after": "500"}))
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await make("responses", server, max_retries=2).respond(ask())
+    assert caught.value.data["retry_after_seconds"] == 500
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("failure", [error(500), Reply(drop="before"), Reply([message("x" * 100)], drop="middle")])
