@@ -12,22 +12,22 @@ from weakref import WeakKeyDictionary
 
 import openai
 from httpx2 import Response
-from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient, Timeout
 
-from orchestrator.errors import ModelRequestRejected
+from orchestrator.errors import ModelRequestRejected, ModelUnavailable
 from orchestrator.loop import background
+from orchestrator.model_retry import retry_delay
 from orchestrator.model_settings import ModelSettings
-from orchestrator.models.connections import Connections
 from orchestrator.models.openai_errors import invalid_reply, translate_error
 from orchestrator.models.openai_headers import Heard
+from orchestrator.models.openai_http import OpenAIHttp
 from orchestrator.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
 PLACEHOLDER_KEY = "none"
 """Sent to servers that want no key: the openai client insists on one."""
 
-CONNECT_SECONDS = 5.0
-"""A server that is there accepts a connection quickly, however long its model then thinks."""
+PATIENCE_SECONDS = 120.0
+"""Who is asked to wait longer before a retry gets the error instead. The openai client's own limit."""
 
 EXPLAIN_SECONDS = 5.0
 """How long an error's message may wait for the list of models that makes it helpful."""
@@ -62,45 +62,35 @@ class Server:
     async def post(
         self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str, heard: Heard
     ) -> Json:
-        """The JSON object that the server answers with. The client's own retries come before any error."""
-        try:
-            response = await self._client().post(path, body=body, cast_to=Response, options=_request_options(settings))
-        except openai.OpenAIError as error:
-            raise await self._explain(error, model, path) from error
+        """The JSON object that the server answers with. Retries come before any error."""
+        response = await self._send(path, body, settings, model)
         heard.take(response.headers)
-        return self._parse(response.text, model)
+        return self._parse(response, model)
 
     async def stream(
         self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str, heard: Heard
     ) -> AsyncGenerator[Json, None]:
         """The events of a streamed reply. Nothing is retried once the first byte of the reply has come."""
+        response = await self._send(path, {**body, "stream": True}, settings, model, stream=True)
+        heard.take(response.headers)
         try:
-            events = await self._client().post(
-                path,
-                body={**body, "stream": True},
-                cast_to=object,
-                options=_request_options(settings),
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
-            heard.take(events.response.headers)
-            async with events:
+            async with self._http().read_events(response) as events:
                 async for event in events:
                     if not isinstance(event, dict):
                         raise invalid_reply(model, self.host, "streamed something that is no JSON object", event)
                     yield event
         except openai.OpenAIError as error:
-            raise await self._explain(error, model, path) from error
+            raise translate_error(error, model=model, host=self.host, path=path) from error
         except json.JSONDecodeError as error:
             raise invalid_reply(model, self.host, "streamed something that is no JSON", error.doc) from error
 
     async def list_models(self) -> list[str]:
         """The names of the models that the server offers."""
         try:
-            text = await self._client().get("/models", cast_to=str)
+            response = await self._http().client.get("/models", cast_to=Response)
         except openai.OpenAIError as error:
             raise translate_error(error, model="(any)", host=self.host, path="/models") from error
-        entries = self._parse(text, "(any)").get("data") or []
+        entries = self._parse(response, "(any)").get("data") or []
         return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and entry.get("id")]
 
     async def first_model(self) -> str:
@@ -110,13 +100,35 @@ class Server:
             raise ModelRequestRejected(f"{self.host} offers no model. Load one there, or set ORCHESTRATOR_MODEL.")
         return models[0]
 
-    def _parse(self, text: str, model: str) -> Json:
+    async def _send(
+        self, path: str, body: Mapping[str, Any], settings: ModelSettings, model: str, *, stream: bool = False
+    ) -> Response:
+        """The server's answer, once it is no error that may pass, or all attempts are used up."""
+        failed_calls = 0
+        while True:
+            try:
+                return await self._http().post(path, body, settings, stream=stream)
+            except openai.OpenAIError as error:
+                failure = await self._explain(error, model, path)
+                delay = self._delay(failure, failed_calls)
+                if delay is None:
+                    raise failure from error
+            failed_calls += 1
+            await asyncio.sleep(delay)
+
+    def _delay(self, failure: Exception, failed_calls: int) -> float | None:
+        if not isinstance(failure, ModelUnavailable):
+            return None
+        delay = retry_delay(failure, failed_calls=failed_calls, max_retries=self.max_retries)
+        return None if delay is None or delay > PATIENCE_SECONDS else delay
+
+    def _parse(self, response: Response, model: str) -> Json:
         try:
-            parsed = json.loads(text)
+            parsed = json.loads(response.content)
         except ValueError as error:
-            raise invalid_reply(model, self.host, "answered something that is no JSON", text) from error
+            raise invalid_reply(model, self.host, "answered something that is no JSON", response.text) from error
         if not isinstance(parsed, dict):
-            raise invalid_reply(model, self.host, "answered something that is no JSON object", text)
+            raise invalid_reply(model, self.host, "answered something that is no JSON object", response.text)
         return parsed
 
     async def _explain(self, error: openai.OpenAIError, model: str, path: str) -> Exception:
@@ -129,45 +141,21 @@ class Server:
                 models = []  # the 404 is the news; a server without /models only gets a shorter message
         return translate_error(error, model=model, host=self.host, path=path, models=models)
 
-    def _client(self) -> AsyncOpenAI:
-        """The client of this server on the running loop: connections cannot move between loops."""
-        clients = _clients.setdefault(asyncio.get_running_loop(), {})
-        client = clients.get(self)
-        if client is None:
-            timeout = _timeout(self.timeout_seconds)
-            client = clients[self] = AsyncOpenAI(
-                base_url=self.base_url,
-                api_key=self.api_key,
-                timeout=timeout,
-                max_retries=self.max_retries,
-                http_client=DefaultAsyncHttpxClient(timeout=timeout, transport=Connections(self.base_url)),
-            )
-        return client
+    def _http(self) -> OpenAIHttp:
+        """The way to this server from the running loop: connections cannot move between loops."""
+        opened = _opened.setdefault(asyncio.get_running_loop(), {})
+        if self not in opened:
+            opened[self] = OpenAIHttp(self.base_url, self.api_key, self.timeout_seconds, self.max_retries)
+        return opened[self]
 
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Server, AsyncOpenAI]] = WeakKeyDictionary()
+_opened: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Server, OpenAIHttp]] = WeakKeyDictionary()
 
 
 async def close_clients() -> None:
     """Closes the connections of the running loop. Call it before the loop ends; later calls open new ones."""
-    clients = _clients.pop(asyncio.get_running_loop(), {})
-    for client in clients.values():
-        await client.close()
+    for http in _opened.pop(asyncio.get_running_loop(), {}).values():
+        await http.close()
 
 
 background.on_close(close_clients)
-
-
-def _request_options(settings: ModelSettings) -> Any:
-    options: Json = {}
-    if settings.extra_headers:
-        options["headers"] = settings.extra_headers
-    if settings.extra_query:
-        options["params"] = settings.extra_query
-    if settings.timeout is not None:
-        options["timeout"] = _timeout(settings.timeout)
-    return options
-
-
-def _timeout(seconds: float) -> Timeout:
-    return Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
