@@ -20,7 +20,7 @@ from tests.conformance.kit import TOOLS_QUEUE, Records
 from tests.conformance.sides import ScriptPlayer, build_app
 from tests.support.model_server import ModelServer
 
-WORKER_START_SECONDS = 30.0
+WORKER_START_SECONDS = 55.0
 ROOT = Path(__file__).parents[2]
 
 
