@@ -49,7 +49,7 @@ def _invocation_of(engine: Engine, claim: Claim) -> Invocation | FlowInvocation 
 async def start_next_members(engine: Engine, pointers: Sequence[Pointer], *, worker: str) -> list[Pointer]:
     """Let flows that a member's end has woken start their next members here, without a message of their own.
 
-    What is left to be published. Should this process die meanwhile, the flow's lease lapses and its step is published.
+    What is left to be published. Should this process die meanwhile, the flow's step is published after the grace.
     """
     left = []
     for pointer in pointers:
@@ -62,7 +62,9 @@ async def start_next_members(engine: Engine, pointers: Sequence[Pointer], *, wor
 async def _pass_through(engine: Engine, pointer: Pointer, worker: str) -> list[Pointer]:
     message_id = f"in-passing/{uuid.uuid4()}"
     try:
-        claim = await engine.ledger.claim(pointer.run_id, pointer.step, message_id=message_id, worker=worker)
+        claim = await engine.ledger.claim(
+            pointer.run_id, pointer.step, message_id=message_id, worker=worker, brief=True
+        )
         if claim is None or claim.outcome is not None:
             return []
         return await _start_members(engine, claim)

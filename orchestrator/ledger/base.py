@@ -76,11 +76,12 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
 
     @abstractmethod
     async def claim(
-        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None, brief: bool = False
     ) -> Claim | None:
         """Become the holder of the run at `step`. `None`: stale, there is nothing to do.
 
-        `new` creates the run first if it does not exist (step 1 of a canvas member).
+        `new` creates the run first if it does not exist (step 1 of a canvas member). `brief`: until it is renewed, the
+        claim lasts for the grace only, for work that no message would bring back.
         """
 
     @abstractmethod

@@ -46,7 +46,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         return self._runs.start(run)
 
     async def claim(
-        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None, brief: bool = False
     ) -> Claim | None:
         if new and step == 1:
             self._runs.create(new)
@@ -57,7 +57,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         self._runs.leave_lane(run)
         run.fence += 1
         run.tries += 1
-        self._runs.set_deadline(run, self.settings.lease_seconds)
+        self._runs.set_deadline(run, self.settings.grace_seconds if brief else self.settings.lease_seconds)
         self._runs.add_entry(run, Invoked(step=step, task=run.task, worker=worker, fence=run.fence))
         memory_questions.expire(self._runs, run, self._clock())
         if run.tries > self.settings.max_tries and run.outcome is None:

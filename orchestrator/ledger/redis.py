@@ -65,11 +65,13 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         return next(iter(codec.read_pointers(rows)), None)
 
     async def claim(
-        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None
+        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None, brief: bool = False
     ) -> Claim | None:
         arguments = codec.claim_arguments(
             run_id, step, message_id=message_id, worker=worker, new=new, max_tries=self.settings.max_tries
         )
+        if brief:
+            arguments["lease"] = milliseconds(self.settings.grace_seconds)
         entries = [dump_entry(new.entry)] if new else []
         answer = await self._scripts.call("claim", arguments, entries, run_id=run_id)
         return codec.read_claim(run_id, step, answer) if answer else None

@@ -10,11 +10,13 @@ from typing import Any
 
 from celery import Celery
 
-from orchestrator import Agent, ToolContext, create_app, function_tool
+from orchestrator import Agent, Flow, ToolContext, create_app, function_tool, sequence
 from orchestrator.settings import Settings, load_settings
 from tests.chaos.effects import record
 
 HEAVY = "heavy"
+RELAY = "relay"
+"""The flow's name."""
 TOOL_SECONDS = 0.05
 """Long enough to be killed in."""
 
@@ -67,13 +69,18 @@ def build_agents() -> list[Agent[Any]]:
     ]
 
 
+def build_flow() -> Flow:
+    """Two agents, one after the other."""
+    return Flow(RELAY, sequence("clerk", "packer"))
+
+
 def _agent(name: str, **fields: Any) -> Agent[Any]:
     return Agent(name, instructions=f"You are {name}.", **fields)
 
 
 def build_app(settings: Settings) -> Celery:
     """The app, on the server that the settings name."""
-    app = create_app("chaos", agents=build_agents(), settings=settings)
+    app = create_app("chaos", agents=build_agents(), flows=[build_flow()], settings=settings)
     app.task(name="chaos.prepare", bind=True, shared=False)(prepare)
     app.task(name="chaos.keep", bind=True, shared=False)(keep)
     app.task(name="chaos.gather", bind=True, shared=False)(gather)

@@ -16,6 +16,7 @@ from typing import Any
 from celery import Celery, chain, chord, group
 
 from orchestrator.loop import background
+from tests.chaos.chaos_app import RELAY
 from tests.chaos.effects import Effect, read_effects
 from tests.chaos.observer import Observer, SeenRun
 from tests.chaos.scripted_model import ScriptedModel
@@ -83,7 +84,8 @@ class Journey:
         entries = [entry for run in self.runs.values() for entry in run.entries]
         replies = [entry for entry in entries if entry["type"] == "reply"]
         called = {entry["call_id"] for entry in entries if entry["type"] == "started"}
-        called |= {run.entries[0]["call"]["call_id"] for run in self.runs.values() if run.entries[0].get("call")}
+        calls = [call for run in self.runs.values() if (call := run.entries[0].get("call"))]
+        called |= {call["call_id"] for call in calls if call["agent"] != RELAY}  # a flow's members are no calls
         tokens = sum(reply["usage"].get("total_tokens", 0) for reply in replies)
         counted = {"turns": len(replies), "tokens": tokens, "tool_calls": len(called)}
         return {name: amount for name, amount in counted.items() if amount}
@@ -184,7 +186,13 @@ def _submit_packer(app: Celery) -> dict[str, str]:
     return {SUBJECT: AGENTS["packer"](SUBJECT)}
 
 
-_CANVASES = {"chain": _submit_chain, "chord": _submit_chord, "packer": _submit_packer}
+def _submit_relay(app: Celery) -> dict[str, str]:
+    """A flow of two agents: the second is started in passing, when the first ends."""
+    app.orchestrator.submit(RELAY, SUBJECT, run_id=SUBJECT, budget=BUDGET)  # type: ignore[attr-defined]
+    return {SUBJECT: AGENTS["packer"](AGENTS["clerk"](SUBJECT))}
+
+
+_CANVASES = {"chain": _submit_chain, "chord": _submit_chord, "packer": _submit_packer, "relay": _submit_relay}
 
 
 def _agent(app: Celery, name: str, *args: str, **options: Any) -> Any:

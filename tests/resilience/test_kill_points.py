@@ -50,6 +50,12 @@ CASES = [
     Case("before effect of seal", canvas="packer"),
     Case("after effect of seal", canvas="packer"),
     Case("before end of tools.seal", canvas="packer"),
+    # A flow's second member, started in passing at the end of the first.
+    Case("after end of agents.clerk", canvas="relay"),
+    Case("before claim of step 2", canvas="relay"),
+    Case("after claim of step 2", canvas="relay"),
+    Case("before publishing agents.packer", canvas="relay"),
+    Case("before publishing flows.relay step 3", canvas="relay"),
     # The end, and its delivery by Celery.
     Case("before end of agents.finisher", lost_calls=1),
     Case("after end of agents.finisher"),

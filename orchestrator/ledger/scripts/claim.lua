@@ -50,7 +50,7 @@ local tries = redis.call('HINCRBY', run_key(id), 'tries', 1)
 set(id, 'status', 'running', 'holder', args.message)
 leave_lane(id)
 drop_deadline(id, true)
-renew_lease(id)
+set_deadline(id, now + (args.lease or settings.lease))
 add_entry(id, fill(args.invoked, {task = get(id, 'task'), fence = fence}))
 
 -- Questions whose time has passed are rejected here, by the clock that `decide` reads, too.
