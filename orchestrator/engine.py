@@ -43,8 +43,8 @@ class SideRuns(Protocol):
 class TaskRunner(Protocol):
     """Sends the user's own Celery tasks, and looks for their results. Blocks: call it in a thread."""
 
-    def start(self, work: Any, value: Any, task_id: str) -> None:
-        """Send a task, or a signature, with a value as its first argument."""
+    def start(self, work: Any, value: Any, task_id: str, *, run_id: str, queue: str | None) -> None:
+        """Send a task, or a signature, with a value as its first argument. Its end calls the run, over the queue."""
 
     def find_result(self, task_id: str) -> TaskResult | None:
         """What the task came to; `None` while it has not ended."""

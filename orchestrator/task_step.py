@@ -30,7 +30,8 @@ async def look_for_result(engine: Engine, claim: Claim, member: Member) -> Outpu
     # A step that has slept has sent its task. Else it may have, and its worker died: the id is the same.
     result = await asyncio.to_thread(runner.find_result, task_id)
     if result is None and looks == 0:
-        await asyncio.to_thread(runner.start, node.work, to_json(node.input(at)), task_id)
+        given, queue = to_json(node.input(at)), engine.registry.flow(claim.task.partition(".")[2]).queue
+        await asyncio.to_thread(runner.start, node.work, given, task_id, run_id=claim.run_id, queue=queue)
     if result is None:
         return Parked(until=time.time() + min(FIRST_LOOK_SECONDS * 2**looks, MAX_LOOK_SECONDS))
     return _to_output(at.place, node.label, result)

@@ -17,7 +17,7 @@ from orchestrator.celery.message import FirstMessage, StepMessage, read_message,
 from orchestrator.celery.publish import CeleryPublisher
 from orchestrator.celery.schedules import TICK, describe_tick
 from orchestrator.celery.task import InvocationTask
-from orchestrator.celery.task_runner import CeleryTaskRunner
+from orchestrator.celery.task_runner import CeleryTaskRunner, add_hasten_task
 from orchestrator.celery.tracer import wait_for
 from orchestrator.client import Client
 from orchestrator.engine import Engine, Performed
@@ -53,6 +53,7 @@ class Orchestrator:
         self._engine: Engine | None = None
         self._engine_pid = 0
         background.on_close(self._let_go)
+        add_hasten_task(app, lambda: self.ledger)
         self._publisher = CeleryPublisher(app)
         self.client = Client(lambda: self.ledger, self._publisher, self.registry, settings)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, signature
 from celery.result import AsyncResult
 
+from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import TaskResult
+from orchestrator.ledger.base import Ledger
+
+HASTEN = "orchestrator.hasten"
+"""The task that follows a user's task and lets the flow look for its result at once."""
 
 
 class CeleryTaskRunner:
@@ -16,10 +22,13 @@ class CeleryTaskRunner:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def start(self, work: Any, value: Any, task_id: str) -> None:
+    def start(self, work: Any, value: Any, task_id: str, *, run_id: str, queue: str | None) -> None:
         """Send it. Under one id: a second time, the task runs twice as any late-acknowledged task may."""
         made = signature(work, app=self._app) if isinstance(work, dict) else work.s()
-        sent = made if made.immutable else made.clone(args=(value,))
+        sent = made.clone() if made.immutable else made.clone(args=(value,))
+        hasten = self._app.signature(HASTEN, args=(run_id,), immutable=True, options={"queue": queue} if queue else {})
+        sent.link(hasten)
+        sent.link_error(hasten)
         sent.apply_async(task_id=task_id, add_to_parent=False)
 
     def find_result(self, task_id: str) -> TaskResult | None:
@@ -28,3 +37,17 @@ class CeleryTaskRunner:
         if not result.ready():
             return None
         return TaskResult(result.result) if result.successful() else TaskResult(None, result.result)
+
+
+def add_hasten_task(app: Celery, ledger: Callable[[], Ledger]) -> None:
+    """Register the task that wakes a flow. If its message is lost, the flow looks by itself, later."""
+
+    def hasten(run_id: str) -> None:
+        wait_for(_wake(ledger(), run_id))
+
+    app.task(name=HASTEN, shared=False, ignore_result=True, serializer="json")(hasten)
+
+
+async def _wake(ledger: Ledger, run_id: str) -> None:
+    if summary := await ledger.summary(run_id):
+        await ledger.hasten([(run_id, summary.step)])

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import redis
 from celery import Celery
 from pydantic import BaseModel, Field
 
@@ -22,6 +20,8 @@ from orchestrator.loop import background
 from orchestrator.models.rehearsal import Call, Rehearsal, Say, call, say
 from orchestrator.settings import Settings
 from tests.acceptance import shop_flows
+from tests.acceptance.shop_effects import has_flag, record
+from tests.acceptance.shop_tasks import add_tasks
 
 
 class Quote(BaseModel):
@@ -86,7 +86,7 @@ def build_shop(settings: Settings) -> Shop:
     app = create_app("shop", agents=agents.values(), settings=settings)
     for agent in list(app.orchestrator.registry.agents.values()):
         agents.setdefault(agent.name, agent)
-    tasks = _add_tasks(app)
+    tasks = add_tasks(app)
     flows = shop_flows.build_flows(agents, tasks)
     install(app, flows=flows.values())
     return Shop(app, agents, tasks, flows)
@@ -228,19 +228,11 @@ async def wait_for_flag(input: str) -> str:
     """Wait until a test sets the flag."""
     record(f"waiting:{input}", "waits")
     deadline = time.monotonic() + 30
-    while not _has_flag(input):
+    while not has_flag(input):
         if time.monotonic() > deadline:
             raise TimeoutError(f"nobody set the flag {input}")
         await asyncio.sleep(0.05)
     return f"saw {input}"
-
-
-def _has_flag(name: str) -> bool:
-    """False while the server is away: a restart must not end the tool that waits."""
-    try:
-        return bool(_client().get(f"flag:{name}"))
-    except redis.exceptions.ConnectionError:
-        return False
 
 
 @function_tool
@@ -256,51 +248,3 @@ def _charge_then_wait(rehearsal: Rehearsal) -> Say | Call:
     if not rehearsal.called("wait_for_flag"):
         return call("wait_for_flag", input=rehearsal.user_text)
     return say("done")
-
-
-# ---- ordinary Celery tasks ----------------------------------------------------------------------
-
-
-def _add_tasks(app: Celery) -> dict[str, Any]:
-    @app.task(name="shop.mark", shared=False)
-    def mark(value: Any, tag: str = "mark") -> str:
-        return f"{tag}({value})"
-
-    @app.task(name="shop.gather", shared=False)
-    def gather(values: list[Any]) -> str:
-        return "[" + " ".join(str(value) for value in values) + "]"
-
-    @app.task(name="shop.order", shared=False)
-    def order(item: str) -> dict[str, Any]:
-        return {"item": item, "count": 2}
-
-    @app.task(name="shop.note", shared=False)
-    def note(value: Any, key: str) -> Any:
-        record(key, value)
-        return value
-
-    @app.task(name="shop.note_error", shared=False)
-    def note_error(request: Any, error: Any, traceback: Any, key: str) -> None:
-        record(key, f"{type(error).__name__}: {error}")
-
-    @app.task(name="shop.fail", shared=False)
-    def fail(value: Any) -> None:
-        raise LookupError(f"nothing under {value}")
-
-    tasks = {"mark": mark, "fail": fail, "gather": gather, "order": order, "note": note, "note_error": note_error}
-    return tasks
-
-
-def record(key: str, value: Any) -> None:
-    """Leave a trace that tests can read, whichever process was here."""
-    _client().rpush(f"effects:{key}", json.dumps(value))
-
-
-def _client() -> Any:
-    global _connection
-    if _connection is None or _connection[0] != os.getpid():
-        _connection = (os.getpid(), redis.Redis.from_url(os.environ["ORCHESTRATOR_REDIS_URL"]))
-    return _connection[1]
-
-
-_connection: tuple[int, Any] | None = None

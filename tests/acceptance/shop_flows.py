@@ -97,6 +97,7 @@ def _in_company(agents: Mapping[str, Agent[Any]], tasks: Mapping[str, Any]) -> l
     return [
         inner,
         Flow("mixed", sequence(echo, tasks["mark"], parallel(tasks["mark"].s(tag="left"), expert), inner)),
+        Flow("staying", sequence(echo, tasks["stay"])),
         Flow("task_fails", sequence(echo, tasks["fail"])),
     ]
 

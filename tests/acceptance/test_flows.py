@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from celery import chain, chord
 
 from orchestrator.cli.follow import read_events
 from orchestrator.cli.tree import RunNode, fold_events
+from orchestrator.entries import Parked
 from orchestrator.errors import FlowError, RunCancelled, RunFailed, UserError
 from orchestrator.loop import background
 from orchestrator.run import Run
@@ -147,6 +149,22 @@ def test_an_agent_in_a_canvas_may_carry_a_prompt(shop: Shop) -> None:
     canvas = chain(shop.order.s("tea"), shop.echo.s(prompt="{input.count} of {input.item}"))
 
     assert canvas.apply_async().get(timeout=SECONDS) == "2 of tea"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["", "fails"])
+def test_a_flow_hears_of_a_tasks_end_long_before_it_would_look_again(shop: Shop, key: str, ending: str) -> None:
+    run, ledger = shop.staying.submit(key + ending), shop.app.orchestrator.ledger
+    waiting = child_id(run.id, "2.shop.stay")
+    looks = lambda: [entry for _, entry in background.run(ledger.entries(waiting)) if isinstance(entry, Parked)]  # noqa: E731
+    wait_until(lambda: len(looks()) == 5, "it sleeps for eight seconds", timeout_seconds=SECONDS)
+
+    shop.set_flag(key + ending)
+
+    wait_until(lambda: background.run(ledger.summary(waiting)).outcome, "the step has ended", timeout_seconds=SECONDS)
+    assert background.run(ledger.summary(waiting)).updated_at < looks()[-1].until
+    with pytest.raises(RunFailed) if ending else nullcontext():
+        assert run.result(SECONDS) == key
 
 
 # ---- failures -----------------------------------------------------------------------------------

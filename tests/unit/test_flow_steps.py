@@ -160,7 +160,7 @@ class Tasks:
         self.sent: list[tuple[str, Any, str]] = []
         self.result: TaskResult | None = None
 
-    def start(self, work: Any, value: Any, task_id: str) -> None:
+    def start(self, work: Any, value: Any, task_id: str, *, run_id: str, queue: str | None) -> None:
         self.sent.append((work["task"], value, task_id))
 
     def find_result(self, task_id: str) -> TaskResult | None:
