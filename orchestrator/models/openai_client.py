@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -33,6 +33,7 @@ EXPLAIN_SECONDS = 5.0
 """How long an error's message may wait for the list of models that makes it helpful."""
 
 Json = dict[str, Any]
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,18 @@ class Server:
         self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str, heard: Heard
     ) -> Json:
         """The JSON object that the server answers with. Retries come before any error."""
-        response = await self._send(path, body, settings, model)
-        heard.take(response.headers)
-        return self._parse(response, model)
+        answer = await self._patiently(lambda: self._http().post(path, body, settings), model, path)
+        heard.take(answer.headers)
+        return self._parse(answer.content, model)
 
     async def stream(
         self, path: str, body: Mapping[str, Any], settings: ModelSettings, *, model: str, heard: Heard
     ) -> AsyncGenerator[Json, None]:
         """The events of a streamed reply. Nothing is retried once the first byte of the reply has come."""
-        response = await self._send(path, {**body, "stream": True}, settings, model, stream=True)
-        heard.take(response.headers)
+        events = await self._patiently(lambda: self._http().stream(path, body, settings), model, path)
+        heard.take(events.response.headers)
         try:
-            async with self._http().read_events(response) as events:
+            async with events:
                 async for event in events:
                     if not isinstance(event, dict):
                         raise invalid_reply(model, self.host, "streamed something that is no JSON object", event)
@@ -90,7 +91,7 @@ class Server:
             response = await self._http().client.get("/models", cast_to=Response)
         except openai.OpenAIError as error:
             raise translate_error(error, model="(any)", host=self.host, path="/models") from error
-        entries = self._parse(response, "(any)").get("data") or []
+        entries = self._parse(response.content, "(any)").get("data") or []
         return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and entry.get("id")]
 
     async def first_model(self) -> str:
@@ -100,14 +101,12 @@ class Server:
             raise ModelRequestRejected(f"{self.host} offers no model. Load one there, or set ORCHESTRATOR_MODEL.")
         return models[0]
 
-    async def _send(
-        self, path: str, body: Mapping[str, Any], settings: ModelSettings, model: str, *, stream: bool = False
-    ) -> Response:
-        """The server's answer, once it is no error that may pass, or all attempts are used up."""
+    async def _patiently(self, send: Callable[[], Awaitable[Answered]], model: str, path: str) -> Answered:
+        """The server's answer, unless it is an error that will not pass, or all attempts are used up."""
         failed_calls = 0
         while True:
             try:
-                return await self._http().post(path, body, settings, stream=stream)
+                return await send()
             except openai.OpenAIError as error:
                 failure = await self._explain(error, model, path)
                 delay = self._delay(failure, failed_calls)
@@ -122,13 +121,14 @@ class Server:
         delay = retry_delay(failure, failed_calls=failed_calls, max_retries=self.max_retries)
         return None if delay is None or delay > PATIENCE_SECONDS else delay
 
-    def _parse(self, response: Response, model: str) -> Json:
+    def _parse(self, content: bytes, model: str) -> Json:
+        text = content.decode(errors="replace")
         try:
-            parsed = json.loads(response.content)
+            parsed = json.loads(text)
         except ValueError as error:
-            raise invalid_reply(model, self.host, "answered something that is no JSON", response.text) from error
+            raise invalid_reply(model, self.host, "answered something that is no JSON", text) from error
         if not isinstance(parsed, dict):
-            raise invalid_reply(model, self.host, "answered something that is no JSON object", response.text)
+            raise invalid_reply(model, self.host, "answered something that is no JSON object", text)
         return parsed
 
     async def _explain(self, error: openai.OpenAIError, model: str, path: str) -> Exception:

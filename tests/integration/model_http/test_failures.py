@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 from typing import Any
 
@@ -90,6 +91,14 @@ async def test_errors_of_any_shape_are_shown(server: ModelServer, body: Any) -> 
 
     with pytest.raises(ModelUnavailable, match=r"answered 502: .*Bad gateway"):
         await make("responses", server).respond(ask())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_compressed_errors_are_shown(server: ModelServer, stream: bool) -> None:
+    server.add(Reply(status=502, body=gzip.compress(b'{"error": "Bad gateway"}'), headers={"Content-Encoding": "gzip"}))
+
+    with pytest.raises(ModelUnavailable, match=r"answered 502: Bad gateway"):
+        await make("responses", server).respond(ask(settings=ModelSettings(stream=stream)))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import time
 
 import pytest
@@ -82,6 +84,28 @@ async def test_headers_query_and_key_reach_the_server(model: Model, server: Mode
     [request] = server.requests
     assert (request.headers["x-team"], request.query) == ("a", {"version": "2"})
     assert request.headers["authorization"] == "Bearer sk-test"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_extra_header_replaces_the_clients_own(model: Model, server: ModelServer, stream: bool) -> None:
+    server.add([message("ok")])
+    headers = {"AUTHORIZATION": "Bearer other", "user-agent": "mine"}
+
+    await model.respond(ask(settings=ModelSettings(extra_headers=headers, stream=stream)))
+
+    [request] = server.requests
+    assert (request.headers["authorization"], request.headers["user-agent"]) == ("Bearer other", "mine")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_compressed_replies_are_read(server: ModelServer, stream: bool) -> None:
+    reply = {"type": "response.completed", "response": {"status": "completed", "output": [message("small")]}}
+    text = f"data: {json.dumps(reply)}\n\n" if stream else json.dumps(reply["response"])
+    server.add(Reply(body=gzip.compress(text.encode()), headers={"Content-Encoding": "gzip"}))
+
+    answered = await make("responses", server).respond(ask(settings=ModelSettings(stream=stream)))
+
+    assert texts(answered.items) == ["small"]
 
 
 async def test_the_openai_clients_own_settings_reach_the_server(
