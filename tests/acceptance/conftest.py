@@ -77,6 +77,11 @@ def start_two_workers(stack: Stack) -> None:
         worker.wait_for_log("ready.")
 
 
+def serve_queue(shop: Shop, queue: str) -> None:
+    """Have a worker that runs consume one more queue."""
+    shop.app.control.add_consumer(queue, destination=["main@test"], reply=True)
+
+
 @contextmanager
 def producing(stack: Stack, build: Callable[[Settings], Shop] = build_shop) -> Iterator[Shop]:
     """The shop in this process, for submitting to the stack's workers, as impatient as they are."""

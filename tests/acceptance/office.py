@@ -7,7 +7,8 @@ from typing import Any
 
 from orchestrator import Agent, Flow, ToolContext, ask_person, create_app, function_tool, sequence
 from orchestrator.settings import Settings
-from tests.acceptance.shop import Shop, record, wait_for_flag
+from tests.acceptance.shop import Shop, wait_for_flag
+from tests.acceptance.shop_effects import record
 
 HEAVY = "heavy"
 

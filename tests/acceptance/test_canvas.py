@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from celery.exceptions import ChordError
 from celery.result import AsyncResult, GroupResult
 
 from orchestrator.errors import UserError
-from tests.acceptance.shop import Quote, Shop
+from tests.acceptance.shop import Shop
 from tests.support.stack import wait_until
 
 SECONDS = 30
@@ -175,7 +174,7 @@ def test_link_error_errback_gets_the_error_once(shop: Shop, key: str) -> None:
     assert shop.effects(key) == ["UserError: Error running tool explode: no stock"]
 
 
-# ---- failures: what Celery does for its own tasks ----------------------------------------------
+# ---- failures: what Celery does for its own tasks -----------------------------------------------
 
 
 @pytest.mark.parametrize("failing", ["breaker", "late_breaker"])
@@ -222,7 +221,7 @@ def test_failing_agent_as_the_body_fails_the_chord(shop: Shop, failing: str) -> 
     assert result.state == "FAILURE"
 
 
-# ---- the ways to send an agent ------------------------------------------------------------------
+# ---- a result's id ------------------------------------------------------------------------------
 
 
 def test_result_is_stored_under_the_id_that_the_producer_chose(
@@ -235,83 +234,9 @@ def test_result_is_stored_under_the_id_that_the_producer_chose(
     assert result.state == "SUCCESS"
 
 
-def test_delay_sends_like_any_task(shop: Shop) -> None:
-    assert shop.triage.delay("a").get(timeout=SECONDS) == "closed(a)"
-
-
-def test_immutable_signature_ignores_the_previous_result(shop: Shop) -> None:
-    result = chain(shop.mark.s("a"), shop.triage.si("own")).apply_async()
-
-    assert result.get(timeout=SECONDS) == "closed(own)"
-
-
-def test_signature_takes_the_runs_options(shop: Shop) -> None:
-    given = {"customer": "Ada", "items": ["tea"]}
-
-    answer = shop.shopper.s("milk", context=given, max_turns=2).apply_async().get(timeout=SECONDS)
-
-    assert answer == "basket(Ada: tea, milk)"
-
-
-def test_agent_goes_to_its_own_queue_unless_told_otherwise(shop: Shop, key: str) -> None:
-    own, told = shop.faraway.delay("a"), shop.faraway.apply_async(args=["b"], queue="celery", task_id=key)
-
-    assert [own.get(timeout=SECONDS), told.get(timeout=SECONDS)] == ["faraway(a)", "faraway(b)"]
-    assert (worker_of(shop, own.id), worker_of(shop, key)) == ("heavy@test", "main@test")
-
-
-def test_priority_and_countdown_are_celerys(shop: Shop) -> None:
-    began = time.monotonic()
-    result = shop.triage.apply_async(args=["a"], priority=3, countdown=1)
-
-    assert result.get(timeout=SECONDS) == "closed(a)"
-    assert time.monotonic() - began >= 1
-
-
-# ---- values -------------------------------------------------------------------------------------
-
-
-def test_structured_output_is_a_dict_for_the_next_task(shop: Shop, key: str) -> None:
-    result = chain(shop.pricer.s("tea"), shop.note.s(key=key)).apply_async()
-
-    assert result.get(timeout=SECONDS) == {"item": "tea", "cents": 100}
-    assert shop.effects(key) == [{"item": "tea", "cents": 100}]
-
-
-def test_agent_sees_the_previous_tasks_dict_as_json(shop: Shop) -> None:
-    result = chain(shop.order.s("tea"), shop.echo.s()).apply_async()
-
-    assert json.loads(result.get(timeout=SECONDS)) == {"item": "tea", "count": 2}
-
-
-def test_structured_output_passes_from_agent_to_agent(shop: Shop) -> None:
-    result = chain(shop.pricer.s("tea"), shop.triage.s()).apply_async()
-
-    assert result.get(timeout=SECONDS) == 'closed({"item": "tea", "cents": 100})'
-
-
-def test_pydantic_model_is_an_input(shop: Shop) -> None:
-    assert json.loads(shop.echo.submit(Quote(item="tea", cents=5)).result(SECONDS)) == {"item": "tea", "cents": 5}
-
-
-def test_body_agent_gets_the_list_of_all_results(shop: Shop) -> None:
-    header = [shop.pricer.s("tea"), shop.order.s("milk"), shop.mark.s("a")]
-
-    answer = chord(header, shop.echo.s()).apply_async().get(timeout=SECONDS)
-
-    assert json.loads(answer) == [{"item": "tea", "cents": 100}, {"item": "milk", "count": 2}, "mark(a)"]
-
-
 # ---- helpers ------------------------------------------------------------------------------------
 
 
 def settle(shop: Shop) -> None:
     """Give a second firing, which must not come, the time to come: the queue is in order."""
     assert [shop.mark.delay("settled").get(timeout=SECONDS) for _ in range(3)] == ["mark(settled)"] * 3
-
-
-def worker_of(shop: Shop, run_id: str) -> str:
-    """Which worker claimed the run's first step."""
-    [invoked] = [event.entry for event in shop.app.orchestrator.run(run_id).events() if event.type == "invocation"]
-    worker: str = invoked.worker
-    return worker

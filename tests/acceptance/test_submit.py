@@ -1,43 +1,19 @@
-"""Submitting runs and holding on to them: results, events, status, idempotence, expiry and cancelling."""
+"""Submitting runs and holding on to them: their results, and that one id is one run."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import group
 
 from orchestrator import Run
-from orchestrator.errors import (
-    DeadlineExceeded,
-    InvalidInput,
-    ResultTimeout,
-    RunCancelled,
-    RunConflict,
-    RunExpired,
-    RunNotFound,
-    UserError,
-)
-from orchestrator.loop import background
-from tests.acceptance.conftest import APP, producing, start_two_workers
+from orchestrator.errors import InvalidInput, ResultTimeout, RunConflict, RunNotFound
 from tests.acceptance.shop import Basket, Quote, Shop
-from tests.support.stack import REPOSITORY, Stack, wait_until
+from tests.support.stack import wait_until
 
 SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A cancel reaches a running invocation within a sixth of the lease."""
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={"ORCHESTRATOR_LEASE_SECONDS": "3"}) as stack:
-        start_two_workers(stack)
-        yield stack
 
 
 # ---- results ------------------------------------------------------------------------------------
@@ -120,72 +96,6 @@ def test_unknown_run_is_said_to_be_unknown(shop: Shop) -> None:
             ask()
 
 
-# ---- events and status --------------------------------------------------------------------------
-
-
-def test_events_come_while_the_run_is_going_on(shop: Shop, key: str) -> None:
-    run = shop.waiter.submit(key)
-    seen = []
-
-    for event in run.events():
-        seen.append(event.type)
-        if event.type == "started":
-            assert run.status() == "running"
-            shop.set_flag(key)
-
-    assert seen == ["input", "invocation", "reply", "started", "output", "reply", "outcome"]
-
-
-def test_events_can_be_read_again_from_any_loop(shop: Shop) -> None:
-    run = shop.triage.submit("a")
-    run.result(SECONDS)
-
-    async def read() -> list[str]:
-        return [event.type async for event in run.aevents()]
-
-    assert asyncio.run(read()) == asyncio.run(read()) == [event.type for event in run.events()]
-
-
-def test_events_of_called_agents_come_between_the_callers(shop: Shop) -> None:
-    run = shop.manager.submit("a")
-
-    events = list(run.events())
-
-    assert {event.run_id.split(":")[0] for event in events} == {run.id}
-    assert len({event.run_id for event in events}) == 2
-    assert all(event.run_id == run.id for event in run.events(children=False))
-
-
-def test_status_is_queued_until_a_worker_serves_the_queue(shop: Shop, stack: Stack, key: str) -> None:
-    run = shop.triage.submit("a", queue=key)
-
-    assert run.status() == "queued"
-    serve_queue(shop, key)
-    assert run.result(SECONDS) == "closed(a)"
-    wait_until(lambda: run.status() == "done", "the answer is delivered")
-
-
-def test_status_is_parked_while_a_called_agent_works(shop: Shop, key: str) -> None:
-    run = shop.asker.submit(key)
-
-    wait_until(lambda: run.status() == "parked", "the caller waits")
-    [child] = run.summary().waits.values()
-    wait_until(lambda: shop.effects(f"waiting:{key}"), "the called agent works")
-    assert shop.app.orchestrator.run(child).status() == "running"
-    shop.set_flag(key)
-    assert run.result(SECONDS) == f"asker(waited(saw {key}))"
-
-
-def test_parked_caller_holds_no_slot(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with Stack(tmp_path_factory.mktemp("single"), app=APP) as stack:
-        stack.start_worker(concurrency=1)
-
-        with producing(stack) as shop:
-            runs = [shop.busy.submit(f"number {number}") for number in range(3)]
-
-            assert [run.result(SECONDS) for run in runs] == ["one and two"] * 3
-
-
 # ---- idempotence --------------------------------------------------------------------------------
 
 
@@ -223,160 +133,6 @@ def test_run_id_must_be_usable_as_a_key(shop: Shop) -> None:
         shop.triage.submit("a", run_id="a b{c}")
 
 
-# ---- expiry and cancelling ----------------------------------------------------------------------
-
-
-def test_run_that_nobody_began_in_time_expires(shop: Shop, key: str) -> None:
-    late = shop.triage.submit("a", queue=key, expires=0.2)
-    good = shop.triage.submit("a", queue=key, expires=60)
-    time.sleep(0.3)
-
-    serve_queue(shop, key)
-
-    with pytest.raises(RunExpired, match="No worker had begun the run"):
-        late.result(SECONDS)
-    assert good.result(SECONDS) == "closed(a)"
-
-
-def test_queued_run_is_cancelled_before_it_begins(shop: Shop, key: str) -> None:
-    run = shop.careful.submit(key, queue=key)
-
-    run.cancel()
-    serve_queue(shop, key)
-
-    with pytest.raises(RunCancelled):
-        run.result(SECONDS)
-    assert shop.effects(f"charged:{key}") == []
-
-
-def test_running_run_is_cancelled_in_the_middle_of_its_work(shop: Shop, key: str) -> None:
-    run = shop.waiter.submit(key)
-    wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
-
-    run.cancel()
-
-    with pytest.raises(RunCancelled):
-        run.result(5)
-    with pytest.raises(RunCancelled):
-        shop.app.AsyncResult(run.id).get(timeout=SECONDS)
-
-
-def test_reason_of_a_cancel_reaches_who_waits_for_the_result(shop: Shop, key: str) -> None:
-    run = shop.waiter.submit(key)
-    wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
-
-    run.cancel("the customer has left")
-
-    with pytest.raises(RunCancelled, match="The run was cancelled: the customer has left"):
-        run.result(SECONDS)
-
-
-def test_members_of_a_group_are_cancelled_before_and_while_they_work(shop: Shop, key: str) -> None:
-    works, waits = shop.waiter.s(key).set(task_id=f"{key}-a"), shop.careful.s(key).set(task_id=f"{key}-b", queue=key)
-    members = group(works, waits).apply_async()
-    wait_until(lambda: shop.effects(f"waiting:{key}"), "the first member works")
-
-    for member in members.results:
-        shop.app.orchestrator.run(member.id).cancel()
-    serve_queue(shop, key)
-
-    for member in members.results:
-        with pytest.raises(RunCancelled):
-            member.get(timeout=SECONDS)
-    assert shop.effects(f"charged:{key}") == []
-
-
-def test_run_ends_at_its_deadline_at_work_parked_and_in_a_queue(shop: Shop, key: str) -> None:
-    at_work = shop.waiter.submit(f"{key}-1", deadline=1.0)
-    parked = shop.asker.submit(f"{key}-2", deadline=1.0)
-    queued = shop.careful.submit(key, queue=key, deadline=0.5)
-    wait_until(lambda: shop.effects(f"waiting:{key}-2"), "the called agent works")
-    [child] = parked.summary().waits.values()
-
-    for run in (at_work, parked, shop.app.orchestrator.run(child)):
-        with pytest.raises(DeadlineExceeded):
-            run.result(SECONDS)
-
-    serve_queue(shop, key)
-    with pytest.raises(DeadlineExceeded):
-        queued.result(SECONDS)
-    assert shop.effects(f"charged:{key}") == []
-
-
-def test_parked_run_is_cancelled_with_all_that_it_waits_for(shop: Shop, key: str) -> None:
-    run = shop.asker.submit(key)
-    wait_until(lambda: shop.effects(f"waiting:{key}"), "the called agent works")
-    [child] = run.summary().waits.values()
-
-    run.cancel()
-
-    for cancelled in (run, shop.app.orchestrator.run(child)):
-        with pytest.raises(RunCancelled):
-            cancelled.result(5)
-
-
-def test_cancelled_run_fails_its_chain(shop: Shop, key: str) -> None:
-    result = (shop.waiter.s(key) | shop.note.s(key=key)).apply_async()
-    wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
-
-    shop.app.orchestrator.run(result.parent.id).cancel()
-
-    with pytest.raises(RunCancelled):
-        result.get(timeout=SECONDS)
-    assert shop.effects(key) == []
-
-
-def test_cancelling_a_run_that_has_ended_changes_nothing(shop: Shop) -> None:
-    run = shop.triage.submit("a")
-    run.result(SECONDS)
-
-    run.cancel()
-
-    assert run.result(SECONDS) == "closed(a)"
-
-
-# ---- without the agents' code -------------------------------------------------------------------
-
-PRODUCER = """
-import sys
-from celery import Celery
-from orchestrator import install
-
-app = Celery("producer", broker=sys.argv[1], backend=sys.argv[1])
-orchestrator = install(app)
-runs = [orchestrator.submit(name, "a") for name in sys.argv[2:]]
-print([run.result(20) for run in runs])
-print({event.entry.worker for run in runs for event in run.events() if event.type == "invocation"})
-"""
-
-
-def test_process_without_the_agents_code_submits_by_name(stack: Stack) -> None:
-    assert submit_elsewhere(stack, "triage", "pricer")[0] == "['closed(a)', {'item': 'a', 'cents': 100}]"
-
-
-def test_agent_submitted_by_name_goes_to_its_own_queue(stack: Stack) -> None:
-    assert submit_elsewhere(stack, "faraway") == ["['faraway(a)']", "{'heavy@test'}"]
-
-
-def test_agent_of_this_process_can_be_submitted_by_name(shop: Shop) -> None:
-    assert shop.app.orchestrator.submit("pricer", "tea").result(SECONDS) == Quote(item="tea", cents=100)
-
-
-def test_handoff_goes_to_an_agent_that_only_other_workers_have(shop: Shop, stack: Stack) -> None:
-    stack.start_worker("annex", app="tests.acceptance.annex_app", queues="annex")
-    wait_until(lambda: is_loaded(shop, "agents.annex"), "the new worker has said what it has")
-
-    assert shop.sender.submit("a").result(SECONDS) == "annex(a)"
-
-
-def test_blocking_call_on_our_own_loop_is_refused(shop: Shop) -> None:
-    async def block() -> None:
-        shop.triage.submit("a")
-
-    with pytest.raises(UserError, match="In async code use the awaitable form"):
-        background.run(block())
-
-
 # ---- helpers ------------------------------------------------------------------------------------
 
 
@@ -390,27 +146,3 @@ def is_known(run: Run) -> bool:
         return bool(run.status())
     except RunNotFound:
         return False
-
-
-def is_loaded(shop: Shop, task: str) -> bool:
-    records = background.run(shop.app.orchestrator.ledger.loaded())
-    return any(record.task == task for record in records)
-
-
-def serve_queue(shop: Shop, queue: str) -> None:
-    """Have a worker that runs consume one more queue."""
-    shop.app.control.add_consumer(queue, destination=["main@test"], reply=True)
-
-
-def submit_elsewhere(stack: Stack, *names: str) -> list[str]:
-    """The lines that a producer in a process of its own prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", PRODUCER, stack.url, *names],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 import pytest
 
-from orchestrator.ledger.base import AgentRecord, Fenced, Ledger, LedgerSettings
-from orchestrator.ledger.live import START
+from orchestrator.ledger.base import Fenced, Ledger, LedgerSettings
 from orchestrator.run_ids import child_id
 from tests.contract.conftest import MakeLedger
-from tests.contract.steps import (
-    ANSWER,
-    claim,
-    end_child,
-    log_types,
-    new_run,
-    park,
-    reply,
-    start_and_claim,
-    until,
-)
+from tests.contract.steps import ANSWER, claim, end_child, log_types, new_run, park, reply, start_and_claim, until
 
-# ---- queued -----------------------------------------------------------------------------------
+# ---- queued -------------------------------------------------------------------------------------
 
 
 async def test_a_queued_run_is_published_again_when_nobody_claims_it(hasty: Ledger) -> None:
@@ -75,7 +63,7 @@ async def test_runs_in_a_long_queue_keep_no_lost_one_waiting(make_ledger: MakeLe
     assert first.run_id == "lost"
 
 
-# ---- running ----------------------------------------------------------------------------------
+# ---- running ------------------------------------------------------------------------------------
 
 
 async def test_a_lapsed_lease_gives_the_same_step_to_another_worker(hasty: Ledger) -> None:
@@ -135,7 +123,7 @@ async def test_a_run_that_keeps_losing_its_lease_is_given_up(hasty: Ledger) -> N
     assert claimed.outcome.kind == "failure"
 
 
-# ---- parked -----------------------------------------------------------------------------------
+# ---- parked -------------------------------------------------------------------------------------
 
 
 async def test_a_parked_run_without_timer_has_no_deadline(hasty: Ledger) -> None:
@@ -180,7 +168,7 @@ async def test_children_that_end_in_time_stop_the_timer(ledger: Ledger) -> None:
     assert await ledger.reconcile(10) == []
 
 
-# ---- done -------------------------------------------------------------------------------------
+# ---- done ---------------------------------------------------------------------------------------
 
 
 async def test_a_closed_run_expires_after_its_retention(hasty: Ledger) -> None:
@@ -228,94 +216,7 @@ async def test_a_cancel_in_advance_does_not_make_the_run_expire(hasty: Ledger) -
     assert await hasty.summary("run") is not None
 
 
-# ---- reads ------------------------------------------------------------------------------------
-
-
-async def test_follow_sees_new_entries_of_several_runs(ledger: Ledger) -> None:
-    claimed = await start_and_claim(ledger)
-    await park(ledger, claimed, "c1")
-    child_run = child_id("run", "c1")
-    seen = await ledger.follow({"run": START, child_run: START}, timeout_seconds=5)
-    positions = {run_id: position for run_id, position, _ in seen}
-
-    waiting = asyncio.create_task(ledger.follow(positions, timeout_seconds=10))
-    await asyncio.sleep(0.05)
-    child = await claim(ledger, child_run)
-    first = await waiting
-    await ledger.end(child, child.size, [], ANSWER)
-    positions |= {run_id: position for run_id, position, _ in first}
-    rest = await ledger.follow(positions, timeout_seconds=5)
-
-    assert [(run_id, entry.type) for run_id, _, entry in seen] == [
-        *(("run", kind) for kind in ("input", "invocation", "reply", "parked")),
-        (child_run, "input"),
-    ]
-    assert [(run_id, entry.type) for run_id, _, entry in first] == [(child_run, "invocation")]
-    assert {(run_id, entry.type) for run_id, _, entry in rest} == {("run", "child"), (child_run, "outcome")}
-
-
-async def test_follow_gives_up_after_its_timeout(ledger: Ledger) -> None:
-    await ledger.start(new_run())
-    [(position, _)] = await ledger.entries("run")
-    began = time.monotonic()
-
-    assert await ledger.follow({"run": position, "unknown": START}, timeout_seconds=0.2) == []
-
-    assert 0.15 <= time.monotonic() - began < 2
-
-
-async def test_entries_continue_after_a_position(ledger: Ledger) -> None:
-    await start_and_claim(ledger)
-    [(first, _), (second, _)] = await ledger.entries("run")
-
-    assert [entry.type for _, entry in await ledger.entries("run", first)] == ["invocation"]
-    assert await ledger.entries("run", second) == []
-
-
-async def test_recent_lists_the_newest_first(ledger: Ledger) -> None:
-    for number in range(4):
-        await ledger.start(new_run(f"run{number}"))
-        await asyncio.sleep(0.002)
-
-    assert [summary.run_id for summary in await ledger.recent(3)] == ["run3", "run2", "run1"]
-
-
-async def test_the_directory_knows_live_workers_and_the_latest_dead_ones(ledger: Ledger) -> None:
-    now = time.time()
-
-    def record(task: str, worker: str, age: float) -> AgentRecord:
-        return AgentRecord(task=task, module="tasks.desk", queue=None, worker=worker, seen_at=now - age)
-
-    live = [record("agents.triage", "w1", 1), record("agents.triage", "w2", 2)]
-    dead = [record("agents.triage", "w3", 90), record("agents.billing", "w3", 90), record("agents.billing", "w4", 80)]
-
-    await ledger.announce([record("agents.triage", "w1", 20), *dead], expire_seconds=30)
-    await ledger.announce(live, expire_seconds=30)
-
-    assert await ledger.loaded() == [replace(dead[2], is_live=False), *live]
-
-
-async def test_ping_answers(ledger: Ledger) -> None:
-    await ledger.ping()
-
-
-async def test_deadlines_are_those_of_runs_that_a_worker_moves_on(ledger: Ledger) -> None:
-    await start_and_claim(ledger, "running")
-    await ledger.start(new_run("queued"))
-    parked = await start_and_claim(ledger, "parked")
-    await park(ledger, parked, "c1")
-
-    found = await ledger.deadlines(10)
-
-    assert [run_id for run_id, _ in found] == ["queued", child_id("parked", "c1"), "running"]
-    assert [at for _, at in found] == pytest.approx([time.time() + 5, time.time() + 5, time.time() + 30], abs=3)
-    assert await ledger.deadlines(1) == found[:1]
-    assert await ledger.deadline("running") == found[2][1]
-    assert await ledger.deadline("parked") is None
-    assert await ledger.deadline("unknown") is None
-
-
-# ---- hastened ---------------------------------------------------------------------------------
+# ---- hastened -----------------------------------------------------------------------------------
 
 
 async def test_sleeping_run_that_is_hastened_goes_on_at_once(ledger: Ledger) -> None:

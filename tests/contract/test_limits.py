@@ -1,68 +1,20 @@
-"""What every store of limits promises: rates, slots, fairness, priorities, places that are kept, and what lapses."""
+"""What every store of limits promises: rates, slots, fairness and priorities."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 
 import pytest
 
 from orchestrator.ledger import limits as rules
-from orchestrator.ledger.limits import LimitStore, Ticket
-from orchestrator.ledger.limits_memory import MemoryLimitStore
-from orchestrator.ledger.limits_redis import RedisLimitStore
+from orchestrator.ledger.limits import LimitStore
 from orchestrator.limits import Caps, Limit
+from tests.contract.limit_steps import drain, granted, ticket
 
-
-@pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest, namespace: str) -> AsyncIterator[LimitStore]:
-    made: LimitStore
-    if request.param == "memory":
-        made = MemoryLimitStore()
-    else:
-        made = RedisLimitStore(request.getfixturevalue("valkey_url"), namespace=namespace)
-    yield made
-    await made.close_connections()
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lapses does so within a test. In its own limits only: the store keeps what it made of a limit."""
-    monkeypatch.setattr(rules, "LEASE_SECONDS", 1.0)
-    for name in ("PRESENCE_SECONDS", "CALLED_SECONDS"):
-        monkeypatch.setattr(rules, name, 0.2)
-
-
-def ticket(name: str, tenant: str = "", **fields: object) -> Ticket:
-    fields = {"owner": "w1", "run_id": f"run-{name}", **fields}
-    return Ticket(id=name, tenant=tenant, **fields)  # type: ignore[arg-type]
-
-
-async def granted(store: LimitStore, limit: Limit, tickets: Sequence[Ticket]) -> list[str]:
-    """The tickets that have been granted by one look."""
-    served = await store.serve(limit, tickets)
-    return [ticket.id for ticket, answer in zip(tickets, served.answers, strict=True) if answer.is_granted]
-
-
-async def drain(store: LimitStore, limit: Limit, tickets: Sequence[Ticket], count: int) -> list[str]:
-    """The first `count` tickets to be granted, in their order; each call is over at once."""
-    order: list[str] = []
-    waiting = list(tickets)
-    deadline = time.monotonic() + 20
-    while len(order) < count and time.monotonic() < deadline:
-        for name in await granted(store, limit, waiting):
-            order.append(name)
-            done = next(ticket for ticket in waiting if ticket.id == name)
-            waiting.remove(done)
-            await store.settle(limit, done)
-        await asyncio.sleep(0.01)
-    return order
-
-
-# ---- rates ------------------------------------------------------------------------------------
+# ---- rates --------------------------------------------------------------------------------------
 
 
 async def test_requests_are_spread_evenly(store: LimitStore) -> None:
@@ -152,7 +104,7 @@ async def test_server_that_asks_for_a_pause_gets_it(store: LimitStore) -> None:
     assert 29 < (await store.use(limit)).paused_seconds <= 30
 
 
-# ---- slots ------------------------------------------------------------------------------------
+# ---- slots --------------------------------------------------------------------------------------
 
 
 async def test_no_more_calls_at_once_than_there_are_slots(store: LimitStore) -> None:
@@ -165,7 +117,7 @@ async def test_no_more_calls_at_once_than_there_are_slots(store: LimitStore) -> 
     assert await granted(store, limit, [tickets[2]]) == ["c"]
 
 
-async def test_slot_of_a_worker_that_died_is_free_after_its_lease(store: LimitStore, hasty: None) -> None:
+async def test_slot_of_a_worker_that_died_is_free_after_its_lease(store: LimitStore, hasty_limits: None) -> None:
     limit = Limit(model="dead", concurrent=1)
     await store.serve(limit, [ticket("a")])
     assert await granted(store, limit, [ticket("b")]) == []
@@ -173,7 +125,7 @@ async def test_slot_of_a_worker_that_died_is_free_after_its_lease(store: LimitSt
     assert await drain(store, limit, [ticket("b")], 1) == ["b"]
 
 
-async def test_slot_is_kept_while_it_is_renewed(store: LimitStore, hasty: None) -> None:
+async def test_slot_is_kept_while_it_is_renewed(store: LimitStore, hasty_limits: None) -> None:
     limit = Limit(model="alive", concurrent=1)
     held = ticket("a")
     await store.serve(limit, [held])
@@ -203,7 +155,7 @@ async def test_another_invocation_gets_nothing_of_what_the_first_was_granted(sto
     assert (await store.use(limit)).total.waiting == 1
 
 
-# ---- tenants ----------------------------------------------------------------------------------
+# ---- tenants ------------------------------------------------------------------------------------
 
 
 async def test_tenant_with_many_wishes_does_not_delay_one_of_another(store: LimitStore) -> None:
@@ -260,109 +212,3 @@ async def test_higher_priority_goes_first_in_its_tenants_line_alone(store: Limit
 
     assert order.index("a-high") < order.index("a-low")
     assert order.index("b") < 2
-
-
-# ---- waiting ----------------------------------------------------------------------------------
-
-
-async def test_ticket_that_nobody_asks_for_does_not_hold_up_the_line(store: LimitStore, hasty: None) -> None:
-    limit = Limit(model="gone", concurrent=1)
-    held = ticket("held")
-    await store.serve(limit, [held])
-    await store.serve(limit, [ticket("vanished")], [held])
-    await asyncio.sleep(0.25)
-    await store.settle(limit, held)
-
-    assert await drain(store, limit, [ticket("b")], 1) == ["b"]
-
-
-async def test_one_that_comes_back_has_its_old_place(store: LimitStore, hasty: None) -> None:
-    limit = Limit(model="back", concurrent=1)
-    held, first, second = ticket("held"), ticket("first"), ticket("second")
-    await store.serve(limit, [held])
-    await store.serve(limit, [first], [held])
-    await asyncio.sleep(0.25)
-    await store.serve(limit, [second], [held])
-    await store.serve(limit, [second, first], [held])
-    await store.settle(limit, held)
-
-    assert await granted(store, limit, [second, first]) == ["first"]
-
-
-async def test_parked_run_is_called_when_its_turn_is_near_and_not_before(store: LimitStore) -> None:
-    limit = Limit(model="parked", requests_per_minute=120)
-    tickets = [ticket(str(number)) for number in range(30)]
-    await store.serve(limit, tickets)
-    for wish in tickets[2:]:
-        assert await store.park(limit, wish, seconds=60)
-
-    called = (await store.serve(limit, [])).called
-
-    assert called
-    assert called == [(f"run-{number}", 1) for number in range(2, 2 + len(called))]
-    assert len(called) <= 1 + rules.CALL_AHEAD_SECONDS * 2
-    assert (await store.serve(limit, [])).called == []
-
-
-async def test_parked_run_that_does_not_come_is_called_again_then_given_up(store: LimitStore, hasty: None) -> None:
-    limit = Limit(model="deaf", concurrent=1)
-    wish = ticket("deaf")
-    held = ticket("held")
-    await store.serve(limit, [held, wish])
-    await store.park(limit, wish, seconds=60)
-
-    calls = 0
-    for _ in range(40):
-        calls += len((await store.serve(limit, [], [held])).called)
-        await asyncio.sleep(0.03)
-
-    assert calls == rules.MAX_CALLS
-    assert (await store.use(limit)).total.parked == 0
-
-
-async def test_parked_run_keeps_its_place(store: LimitStore) -> None:
-    limit = Limit(model="kept", concurrent=1)
-    held, parked, later = ticket("held"), ticket("parked"), ticket("later")
-    await store.serve(limit, [held, parked])
-    await store.park(limit, parked, seconds=60)
-    await store.serve(limit, [later])
-    await store.serve(limit, [parked, later])
-
-    await store.settle(limit, held)
-
-    assert await granted(store, limit, [later, parked]) == ["parked"]
-
-
-async def test_run_that_parks_as_it_is_granted_goes_on_instead(store: LimitStore) -> None:
-    limit = Limit(model="late", concurrent=1)
-    held, wish = ticket("held"), ticket("wish")
-    await store.serve(limit, [held, wish])
-    await store.settle(limit, held)
-    await store.serve(limit, [])  # somebody else's look grants it
-
-    assert not await store.park(limit, wish, seconds=60)
-
-
-async def test_wish_that_is_taken_back_is_gone(store: LimitStore) -> None:
-    limit = Limit(model="cancelled", concurrent=1)
-    held, wish = ticket("held"), ticket("wish")
-    await store.serve(limit, [held, wish])
-
-    await store.settle(limit, wish)
-
-    assert (await store.use(limit)).total.waiting == 0
-
-
-async def test_use_tells_what_each_tenant_has(store: LimitStore) -> None:
-    limit = Limit(model="use", concurrent=1)
-    a, b, parked = ticket("a", "a", tokens=100), ticket("b", "b"), ticket("c", "b")
-    await store.serve(limit, [a, b, parked])
-    await store.park(limit, parked, seconds=60)
-    await store.settle(limit, a, tokens=70)
-
-    use = await store.use(limit)
-
-    tenants = {tenant.tenant: tenant for tenant in use.tenants}
-    assert (tenants["a"].requests, tenants["a"].tokens, tenants["a"].held) == (1, 70, 0)
-    assert (tenants["b"].waiting, tenants["b"].parked) == (1, 1)
-    assert (use.total.requests, use.total.waiting, use.total.parked) == (1, 1, 1)

@@ -29,14 +29,6 @@ async def ledger(valkey_url: str, namespace: str) -> AsyncIterator[RedisLedger]:
 
 
 @pytest.fixture
-async def client(valkey_url: str) -> AsyncIterator[Any]:
-    """A client of the same server, to look behind the ledger's back."""
-    made = Redis.from_url(valkey_url, decode_responses=True)
-    yield made
-    await made.aclose()
-
-
-@pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     """A server of the test's own, to be mistreated."""
     with EmbeddedValkey(tmp_path / "valkey") as made:

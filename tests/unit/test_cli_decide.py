@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from orchestrator import Agent, Run, ask_person, function_tool
-from orchestrator.cli import app
 from orchestrator.testing import ScriptedModel, function_call
+from tests.support.command_line import Command, Use
 from tests.support.in_process import InProcess
 from tests.support.stack import wait_until
-
-Command = Callable[..., Result]
 
 
 @function_tool(needs_approval=True)
@@ -25,18 +21,16 @@ def refund(order: str) -> str:
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Command, Run]]:
+def start(use: Use) -> Callable[..., tuple[Command, Run]]:
     """Starts a run whose model makes these calls at once, and waits until it asks."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ORCHESTRATOR_REDIS_URL", raising=False)
 
     def begin(*calls: dict[str, object]) -> tuple[Command, Run]:
         agent = Agent("clerk", model=ScriptedModel([list(calls), "Done."]), tools=[refund, ask_person()])
         office = InProcess([agent])
-        monkeypatch.setattr("orchestrator.cli.workspace.load_app", lambda named: office.as_loaded())
+        command = use(office)
         run = office.submit("clerk", "Go.", run_id="run")
         wait_until(lambda: run.status() == "parked", "the run asks")
-        return lambda *arguments: CliRunner().invoke(app, list(arguments)), run
+        return command, run
 
     return begin
 

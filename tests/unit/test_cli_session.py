@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from orchestrator.agent import Agent
-from orchestrator.cli import app
 from orchestrator.testing import ScriptedModel, function_call
 from orchestrator.tool import function_tool
+from tests.support.command_line import Command, Use
 from tests.support.in_process import InProcess
-
-Command = Callable[..., Result]
 
 
 @function_tool
@@ -25,14 +20,10 @@ def look_up(order: str) -> str:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def shop(use: Use) -> Command:
     """A shop with a clerk who looks things up."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ORCHESTRATOR_REDIS_URL", raising=False)
     model = ScriptedModel([function_call("look_up", {"order": "A1"}), "Soon.", "You are welcome."])
-    desk = InProcess([Agent("clerk", model=model, tools=[look_up])])
-    monkeypatch.setattr("orchestrator.cli.workspace.load_app", lambda named: desk.as_loaded())
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+    return use(InProcess([Agent("clerk", model=model, tools=[look_up])]))
 
 
 def test_conversation_is_gone_on_with_and_shown(shop: Command) -> None:

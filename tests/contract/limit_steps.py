@@ -1,0 +1,51 @@
+"""Steps that the suites of limits share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from orchestrator.ledger.limits import LimitStore, Ticket
+from orchestrator.ledger.limits_memory import MemoryLimitStore
+from orchestrator.ledger.limits_redis import RedisLimitStore
+from orchestrator.limits import Limit
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest, namespace: str) -> AsyncIterator[LimitStore]:
+    made: LimitStore
+    if request.param == "memory":
+        made = MemoryLimitStore()
+    else:
+        made = RedisLimitStore(request.getfixturevalue("valkey_url"), namespace=namespace)
+    yield made
+    await made.close_connections()
+
+
+def ticket(name: str, tenant: str = "", **fields: object) -> Ticket:
+    fields = {"owner": "w1", "run_id": f"run-{name}", **fields}
+    return Ticket(id=name, tenant=tenant, **fields)  # type: ignore[arg-type]
+
+
+async def granted(store: LimitStore, limit: Limit, tickets: Sequence[Ticket]) -> list[str]:
+    """The tickets that have been granted by one look."""
+    served = await store.serve(limit, tickets)
+    return [ticket.id for ticket, answer in zip(tickets, served.answers, strict=True) if answer.is_granted]
+
+
+async def drain(store: LimitStore, limit: Limit, tickets: Sequence[Ticket], count: int) -> list[str]:
+    """The first `count` tickets to be granted, in their order; each call is over at once."""
+    order: list[str] = []
+    waiting = list(tickets)
+    deadline = time.monotonic() + 20
+    while len(order) < count and time.monotonic() < deadline:
+        for name in await granted(store, limit, waiting):
+            order.append(name)
+            done = next(ticket for ticket in waiting if ticket.id == name)
+            waiting.remove(done)
+            await store.settle(limit, done)
+        await asyncio.sleep(0.01)
+    return order
