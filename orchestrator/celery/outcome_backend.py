@@ -1,4 +1,7 @@
-"""The result backend as Celery's tracer sees it around an invocation: an outage is nobody's failure.
+"""The result backend as Celery's tracer sees it around an invocation: a run has one result, and an outage is no failure.
+
+A run's result is stored under the run's id, which is the task id of its first step and the one that producers hold. Of
+a later step's own id nothing is stored: nobody asks for it, and it would be half of what a worker stores.
 
 Celery takes an error of its own, in storing a result or counting a chord's part, for the task's failure. Of a run, the
 outcome is in the ledger: it stays open, and is delivered again when its lease lapses.
@@ -7,7 +10,7 @@ outcome is in the ledger: it stays open, and is delivered again when its lease l
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +18,9 @@ from celery import states
 from celery.backends.base import BackendStoreError
 from kombu.exceptions import OperationalError
 
+from orchestrator.celery.message import POINTER_ARGUMENT
 from orchestrator.errors import OrchestratorError
+from orchestrator.ledger.base import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +35,9 @@ class OutcomeBackend:
         return getattr(self._backend, name)
 
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **options: Any) -> Any:
-        """Store a result. That a task has started need not be known."""
+        """Store a result. That a task has started need not be known; that a later step has, its run says already."""
+        if state == states.STARTED and _is_later_step(options.get("request")):
+            return result
         try:
             return self._backend.store_result(task_id, result, state, *args, **options)
         except Exception as error:
@@ -44,7 +51,7 @@ class OutcomeBackend:
         if getattr(request, "is_passed_on", False):
             return
         with self._leaving_open(request):
-            self._backend.mark_as_done(task_id, result, request, *args, **options)
+            self._backend.mark_as_done(_result_id(task_id, request), result, request, *args, **options)
             if self._is_claim_left(request):
                 _leave_open(request, "its chord's body is claimed by a count whose answer was lost")
 
@@ -55,7 +62,7 @@ class OutcomeBackend:
         with self._leaving_open(request):
             if self._is_interruption(exc):
                 raise exc
-            self._backend.mark_as_failure(task_id, exc, traceback, request, **options)
+            self._backend.mark_as_failure(_result_id(task_id, request), exc, traceback, request, **options)
 
     @contextmanager
     def _leaving_open(self, request: Any) -> Iterator[None]:
@@ -83,6 +90,16 @@ class OutcomeBackend:
             return False
         claim = self._backend.client.get(self._backend.get_key_for_group(request.group, ".c"))
         return claim not in (None, b"done", "done")
+
+
+def _is_later_step(request: Any) -> bool:
+    pointer = (request and request.kwargs or {}).get(POINTER_ARGUMENT)
+    return isinstance(pointer, Mapping) and pointer.get("id") != request.id
+
+
+def _result_id(task_id: str, request: Any) -> str:
+    claim: Claim | None = getattr(request, "delivers", None)
+    return task_id if claim is None else claim.run_id
 
 
 def _leave_open(request: Any, reason: str) -> None:

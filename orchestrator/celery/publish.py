@@ -17,6 +17,8 @@ class CeleryPublisher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        self.events: Any = None
+        """A worker's: takes the event that a message was sent, in place of publishing it at once."""
 
     def publish(self, pointer: Pointer) -> None:
         """Send one message.
@@ -38,7 +40,9 @@ class CeleryPublisher:
             **{**continuation, "root_id": continuation["root_id"] or pointer.run_id},
         )
         with self._app.producer_or_acquire() as producer:
-            amqp.send_task_message(producer, pointer.task, message, serializer="json", **route)
+            amqp.send_task_message(
+                producer, pointer.task, message, serializer="json", event_dispatcher=self.events, **route
+            )
 
 
 def _options(pointer: Pointer) -> dict[str, Any]:

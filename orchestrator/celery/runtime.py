@@ -54,8 +54,8 @@ class Orchestrator:
         self._engine_pid = 0
         background.on_close(self._let_go)
         add_hasten_task(app, lambda: self.ledger)
-        self._publisher = CeleryPublisher(app)
-        self.client = Client(lambda: self.ledger, self._publisher, self.registry, settings)
+        self.publisher = CeleryPublisher(app)
+        self.client = Client(lambda: self.ledger, self.publisher, self.registry, settings)
 
     # ---- what users call --------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class Orchestrator:
                 tasks=CeleryTaskRunner(self.app),
                 limiter=limiter,
                 side_runs=LocalSideRuns(
-                    lambda: self.engine, carry_out_here(lambda: self.engine, self._publisher.publish)
+                    lambda: self.engine, carry_out_here(lambda: self.engine, self.publisher.publish)
                 ),
             )
             self._engine_pid = os.getpid()

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from celery import Task, states
+from celery import Task
 from celery.exceptions import Ignore, Reject
 
 from orchestrator.celery.outcome_backend import OutcomeBackend
@@ -91,25 +91,11 @@ class InvocationTask(Task):  # type: ignore[misc]
             logger.exception("Publishing the next steps of %s failed; they are published again soon", self.request.id)
 
     def _deliver(self, claim: Claim, outcome: Outcome) -> Any:
-        """Give the outcome to Celery's tracer, under the id that the producer holds, too."""
+        """Give the outcome to Celery's tracer; `OutcomeBackend` stores it under the run's id."""
         self.request.delivers = claim
         if outcome.kind == "answer":
-            self._store_under_run_id(claim.run_id, outcome.output, states.SUCCESS)
             return outcome.output
-        error = restore_error(outcome.error or {}, run_id=claim.run_id)
-        self._store_under_run_id(claim.run_id, error, states.FAILURE)
-        raise error
-
-    def _store_under_run_id(self, run_id: str, result: Any, state: str) -> None:
-        """For the producer, who does not know later steps. If that fails, the outcome is delivered again."""
-        if self.request.id == run_id:
-            return
-        try:
-            self.backend.store_result(run_id, result, state, request=None)
-        except Exception as error:
-            # Raised as it is, it would be the run's own failure to chains, chords and producers.
-            logger.exception("Storing the result of run %s failed; it is delivered again soon", run_id)
-            raise Ignore(f"not delivered: {error}") from error
+        raise restore_error(outcome.error or {}, run_id=claim.run_id)
 
     def _pass_on(self, note: str) -> str:
         """End with a few words for people, of which nothing reaches the canvas.

@@ -17,7 +17,7 @@ from orchestrator.celery.message import write_step
 from orchestrator.ledger.base import Pointer
 from orchestrator.loop import background
 from orchestrator.settings import Settings
-from orchestrator.testing import ScriptedModel
+from orchestrator.testing import ScriptedModel, function_call
 
 # Celery's own call, which workers do not mind.
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
@@ -29,9 +29,11 @@ GROUP_ID = "group"
 
 @pytest.fixture
 def app(valkey_url: str, namespace: str) -> Iterator[Celery]:
-    """An app with an agent that answers, and one that fails; its tasks are traced in this process."""
+    """An app with agents that answer, hand over, and fail; its tasks are traced in this process."""
     settings = Settings(redis_url=valkey_url, namespace=namespace, lease_seconds=LEASE_SECONDS)
+    triage = ScriptedModel([function_call("transfer_to_closer")])
     agents: list[Agent[Any]] = [
+        Agent(name="triage", model=triage, handoffs=[Agent(name="closer", model=ScriptedModel(["closed"]))]),
         Agent(name="writer", model=ScriptedModel(["done"])),
         Agent(name="breaker", model=ScriptedModel([ValueError("no ink")])),
     ]
@@ -71,8 +73,14 @@ def trace_again(app: Celery) -> None:
 
 def trace(app: Celery, task_name: str, args: Any, kwargs: Any, **request: Any) -> None:
     task = app.tasks[task_name]
-    context = {"id": RUN_ID, "delivery_info": {}, "hostname": "here", **request}
-    build_tracer(task.name, task, app=app)(RUN_ID, args, kwargs, context)
+    context = {"id": RUN_ID, "delivery_info": {}, "hostname": "here", "kwargs": kwargs, **request}
+    build_tracer(task.name, task, app=app)(context["id"], args, kwargs, context)
+
+
+def take_sent_message(app: Celery) -> Any:
+    """The message that is next in the queue."""
+    with app.connection_for_read() as connection:
+        return connection.SimpleQueue("celery").queue.get(no_ack=True)
 
 
 async def wait_for_pointer(app: Celery) -> Pointer:
@@ -90,9 +98,8 @@ def status(app: Celery) -> str:
 
 
 def is_body_sent(app: Celery) -> bool:
-    with app.connection_for_read() as connection:
-        message = connection.SimpleQueue("celery").queue.get(no_ack=True)
-        return bool(message and message.headers["id"] == "body")
+    message = take_sent_message(app)
+    return bool(message and message.headers["id"] == "body")
 
 
 def failing_once(work: Callable[..., Any], error: Exception) -> Callable[..., Any]:
@@ -104,6 +111,18 @@ def failing_once(work: Callable[..., Any], error: Exception) -> Callable[..., An
         return work(*args, **kwargs)
 
     return fail_once
+
+
+def test_run_that_is_handed_over_has_one_result_under_its_own_id(app: Celery) -> None:
+    trace(app, "agents.triage", ("hi",), {})
+    assert app.AsyncResult(RUN_ID).state == "STARTED"
+    step = take_sent_message(app)
+
+    trace(app, step.headers["task"], *step.payload[:2], id=step.headers["id"])
+
+    assert (step.headers["id"], status(app)) == (f"{RUN_ID}.2", "done")
+    assert (app.AsyncResult(RUN_ID).state, app.AsyncResult(RUN_ID).result) == ("SUCCESS", "closed")
+    assert app.AsyncResult(f"{RUN_ID}.2").state == "PENDING"
 
 
 def test_server_that_goes_while_a_chord_part_is_counted_does_not_fail_the_member(app: Celery) -> None:

@@ -11,7 +11,9 @@ from celery import Celery
 from kombu import Queue
 from kombu.asynchronous import Hub
 
-from orchestrator.celery.event_batches import EventBatches
+from orchestrator.celery.event_batches import FLUSH_SECONDS, EventBatches
+from orchestrator.celery.publish import CeleryPublisher
+from orchestrator.ledger.base import Pointer
 
 
 class Worker:
@@ -22,12 +24,19 @@ class Worker:
         dispatcher = app.events.Dispatcher(
             connection, hostname="worker", buffer_group=["task"], on_send_buffered=self.flush_soon
         )
-        self.consumer = SimpleNamespace(hub=hub, event_dispatcher=dispatcher)
+        installed = SimpleNamespace(orchestrator=SimpleNamespace(publisher=CeleryPublisher(app)))
+        self.consumer = SimpleNamespace(hub=hub, event_dispatcher=dispatcher, app=installed)
         self._listener = connection.SimpleQueue(Queue("listener", dispatcher.exchange, "#", auto_delete=True))
 
     def flush_soon(self) -> None:
         """What Celery does after every event."""
         self.consumer.event_dispatcher.flush()
+
+    @property
+    def publisher(self) -> CeleryPublisher:
+        """What sends the messages of the worker's runs."""
+        publisher: CeleryPublisher = self.consumer.app.orchestrator.publisher
+        return publisher
 
     def finish_task(self) -> None:
         """Say that a task has ended."""
@@ -47,7 +56,7 @@ class Worker:
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
-    app = Celery("events", broker="memory://", set_as_current=False)
+    app = Celery("events", broker="memory://", set_as_current=False, task_send_sent_event=True)
     hub = Hub()
     with app.connection() as connection:
         yield Worker(connection, app, hub)
@@ -58,7 +67,7 @@ def run_timers(hub: Hub) -> None:
     """Turn the hub until its next timer has fired."""
     loop = hub.create_loop()
     fired: list[bool] = []
-    hub.call_later(0.15, fired.append, True)
+    hub.call_later(1.2 * FLUSH_SECONDS, fired.append, True)
     while not fired:
         next(loop)
 
@@ -71,6 +80,16 @@ def test_events_of_an_interval_are_one_message(worker: Worker) -> None:
     run_timers(worker.hub)
 
     assert worker.heard() == [3]
+
+
+def test_event_of_a_message_that_the_worker_sends_goes_with_the_others(worker: Worker) -> None:
+    EventBatches(worker.consumer).start(worker.consumer)
+    worker.finish_task()
+
+    worker.publisher.publish(Pointer("run", 2, "agents.specialist"))
+    run_timers(worker.hub)
+
+    assert worker.heard() == [2]
 
 
 def test_events_do_not_wait_for_a_consumer_that_stops(worker: Worker) -> None:
