@@ -1,4 +1,4 @@
-"""The result backend as Celery's tracer sees it around an invocation: a run has one result, and an outage is no failure.
+"""The result backend as Celery's tracer sees it around an invocation: a run has one result, an outage is no failure.
 
 A run's result is stored under the run's id, which is the task id of its first step and the one that producers hold. Of
 a later step's own id nothing is stored: nobody asks for it, and it would be half of what a worker stores.
@@ -93,7 +93,8 @@ class OutcomeBackend:
 
 
 def _is_later_step(request: Any) -> bool:
-    pointer = (request and request.kwargs or {}).get(POINTER_ARGUMENT)
+    kwargs = getattr(request, "kwargs", None) or {}
+    pointer = kwargs.get(POINTER_ARGUMENT)
     return isinstance(pointer, Mapping) and pointer.get("id") != request.id
 
 

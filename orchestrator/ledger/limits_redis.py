@@ -68,7 +68,7 @@ class RedisLimitStore(LimitStore):
         keys = [f"{self._namespace}:limit:{{{limit.name}}}:"]
         values = [_limit_json(limit), json.dumps(arguments, ensure_ascii=False)]
         try:
-            return await self._connection.call(lambda: script(keys=keys, args=values))
+            return await self._connection.run(script, keys, values)
         except ResponseError as error:
             raise LedgerError(f"The script `{name}` of limit `{limit.name}` failed: {error}") from error
 

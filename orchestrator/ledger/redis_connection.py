@@ -14,6 +14,7 @@ from redis.commands.core import AsyncScript
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from orchestrator.errors import LedgerError, LedgerFull, LedgerUnavailable
+from orchestrator.ledger.redis_multiplexed import MultiplexedConnection
 
 Answer = TypeVar("Answer")
 
@@ -41,7 +42,7 @@ _REJECTIONS = (exceptions.AuthenticationError, exceptions.AuthorizationError)
 
 
 class RedisConnection:
-    """Two clients of one server: for commands, and for those that block and would keep others waiting."""
+    """Three ways to one server: for scripts, for other commands, and for those that block and would hold others up."""
 
     def __init__(self, url: str, *, patience_seconds: float) -> None:
         self._patience_seconds = patience_seconds
@@ -52,6 +53,9 @@ class RedisConnection:
         commands = BlockingConnectionPool.from_url(url, max_connections=MAX_CONNECTIONS, timeout=None, **shared)
         self.commands: Redis = Redis.from_pool(commands)
         self.blocking: Redis = Redis.from_pool(ConnectionPool.from_url(url, **shared))
+        endless = {**shared, "socket_timeout": None, "socket_connect_timeout": ANSWER_SECONDS}
+        pool = ConnectionPool.from_url(url, **endless)
+        self._multiplexed = MultiplexedConnection(pool, answer_seconds=ANSWER_SECONDS)
         kwargs = commands.connection_kwargs
         self.address = kwargs.get("path") or f"{kwargs.get('host', 'localhost')}:{kwargs.get('port', 6379)}"
         self.address += f"/{kwargs.get('db') or 0}"
@@ -106,7 +110,19 @@ class RedisConnection:
 
     async def run(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:
         """A script's answer."""
-        return await self.call(lambda: script(keys=keys, args=values))
+        return await self.call(lambda: self._evaluate(script, keys, values))
+
+    async def _evaluate(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:
+        arguments: list[str | float] = [len(keys), *keys, *values]
+        try:
+            return await self._multiplexed.execute("EVALSHA", script.sha, *arguments)
+        except exceptions.NoScriptError:  # a new or restarted server
+            return await self._multiplexed.execute("EVAL", str(script.script), *arguments)
+
+    async def fields(self, key: str, *names: str) -> list[str | None]:
+        """Fields of a hash, beside scripts."""
+        found: list[str | None] = await self.call(lambda: self._multiplexed.execute("HMGET", key, *names))
+        return found
 
     async def run_durably(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:
         """The same when what the script has written is on the server's disk, if the server can tell."""
@@ -172,6 +188,7 @@ class RedisConnection:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._multiplexed.close()
         await self.commands.aclose()
         await self.blocking.aclose()
 

@@ -70,8 +70,7 @@ class RedisLive(LiveLedger):
     async def wait_for_outcome(self, run_id: str) -> Outcome | None:
         async with self._news.hearing(self._keys.outcome(run_id)) as news:
             while not news.done():
-                fields = await self._connection.command("HMGET", self._keys.run(run_id), "status", "outcome")
-                status, outcome = fields
+                status, outcome = await self._connection.fields(self._keys.run(run_id), "status", "outcome")
                 if outcome or not status:
                     return load_outcome(outcome) if outcome else None
                 await asyncio.wait([news], timeout=LOOK_SECONDS)
