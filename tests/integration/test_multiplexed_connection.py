@@ -15,7 +15,7 @@ from redis.asyncio import ConnectionPool
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.ledger.redis_multiplexed import MAX_UNDER_WAY, MultiplexedConnection
 
-ANSWER_SECONDS = 0.5
+ANSWER_SECONDS = 3.0
 SPIN = "local t = redis.call('TIME')[1] + ARGV[1] while redis.call('TIME')[1] + 0 < t do end return ARGV[2]"
 
 
