@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -20,11 +21,11 @@ from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.sessions import RUNS_KEPT as RUNS_KEPT_BY_SESSION
 
-_SHARED = ("base", "spending", "common", "lanes", "tree", "commit")
-"""Prepended to each script, in this order: each uses what stands before it."""
+SHARED = ("base", "spending", "common", "lanes", "tree", "commit", "session")
+"""Definitions for all scripts, in this order: each uses what stands before it."""
+_DEFINITION = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
 _RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "leave", "renew", "reconcile", "release"})
 """Scripts that let runs end, so that their memory comes back. The others must not begin on a full server."""
-_MEET_SESSIONS = frozenset({"start", "end", "leave", "reconcile", "edit_session"})
 
 
 class RedisScripts:
@@ -33,7 +34,7 @@ class RedisScripts:
     def __init__(self, connection: RedisConnection, keys: RedisKeys, settings: LedgerSettings) -> None:
         self._connection = connection
         self._keys = keys
-        self._settings = json.dumps(_script_settings(keys, settings))
+        self._settings = _write_table("settings", _script_settings(keys, settings))
         self._scripts: dict[str, AsyncScript] = {}
 
     async def call(
@@ -50,7 +51,7 @@ class RedisScripts:
         With `durable`, return when what it wrote is on the server's disk.
         """
         script = self._load(name)
-        values = [self._settings, json.dumps(arguments, ensure_ascii=False), *entries]
+        values = [json.dumps(arguments, ensure_ascii=False), *entries]
         # One key is enough to route the call; scripts find the other keys themselves.
         keys = [self._keys.run(run_id) if run_id else self._keys.due]
         run = self._connection.run_durably if durable else self._connection.run
@@ -61,21 +62,42 @@ class RedisScripts:
 
     def _load(self, name: str) -> AsyncScript:
         if name not in self._scripts:
-            self._scripts[name] = self._connection.commands.register_script(_read_script(name))
+            self._scripts[name] = self._connection.commands.register_script(assemble(name, self._settings))
         return self._scripts[name]
 
 
 @cache
-def _read_script(name: str) -> str:
+def assemble(name: str, settings: str) -> str:
+    """A script's text: those shared definitions that it needs, and its own.
+
+    A server makes all of a script's functions anew at each call: those that it does not need would cost it more than
+    those that it does.
+    """
     folder = files("orchestrator.ledger") / "scripts"
     flags = "allow-oom" if name in _RUN_WHEN_FULL else ""
-    before = (*_SHARED, *(("session",) if name in _MEET_SESSIONS else ()))
-    parts = [(folder / f"{part}.lua").read_text(encoding="utf-8") for part in (*before, name)]
+    own, *shared = ((folder / f"{part}.lua").read_text(encoding="utf-8") for part in (name, *SHARED))
     # With this line a full server refuses a script before its first write, never in the middle.
-    return "\n".join([f"#!lua flags={flags}", *parts])
+    return f"#!lua flags={flags}\n{_keep_needed([settings, *shared], own)}"
 
 
-def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, Any]:
+def _keep_needed(shared: Sequence[str], own: str) -> str:
+    """From the end to the beginning: what is kept says what it needs of what stands before it."""
+    kept = own
+    for part in reversed(shared):
+        for definition in reversed(re.split(r"^(?=local )", part, flags=re.MULTILINE)):
+            named = _DEFINITION.match(definition)
+            if named and re.search(rf"\b{named[1]}\b", kept):
+                kept = definition + kept
+    return kept
+
+
+def _write_table(name: str, values: Mapping[str, str | int]) -> str:
+    """A table in Lua, of texts and whole numbers."""
+    fields = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return f"local {name} = {{{', '.join(fields)}}}\n"
+
+
+def _script_settings(keys: RedisKeys, settings: LedgerSettings) -> dict[str, str | int]:
     return {
         "run_template": keys.run_template,
         "log_template": keys.log_template,

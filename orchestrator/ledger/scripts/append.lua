@@ -2,18 +2,18 @@
 
 local id = args.run_id
 
-check_holder(id, args.fence)
-if get(id, 'outcome') then
+local outcome, size = check_holder(id, args.fence)
+if outcome then
   refuse('ENDED')
 end
 
 -- Applied before, and the answer was lost. The lease is written all the same: who waits for the disk, waits for that.
-if #args.entries > 0 and get(id, 'size') == tostring(args.at + #args.entries) then
+if #args.entries > 0 and size == tostring(args.at + #args.entries) then
   renew_lease(id)
   return notice(id)
 end
 
-check_size(args.at)
+check_size(size, args.at)
 for _, started in ipairs(args.started) do
   if get(id, 'call:' .. started[1]) == 'settled' then
     refuse('SETTLED', started[1])

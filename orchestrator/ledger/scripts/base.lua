@@ -1,12 +1,13 @@
 -- What every script begins with: its arguments, the clock, and the fields of a run.
 --
--- ARGV: settings (JSON), this call's arguments (JSON), then entries: each the JSON text that goes to the log.
+-- A script is this file's definitions and those of the files that stand above the others, as far as it needs them,
+-- after `settings`, a table that is the same for all calls. So these files hold definitions alone.
+-- ARGV: this call's arguments (JSON), then entries: each the JSON text that goes to the log.
 -- Entries hold whole conversations, so no script parses them, nor an outcome. `add_entry` takes them as they are.
 -- Run ids are met on the way (a parent, open waits), so keys cannot be declared in KEYS: one primary holds them all.
 
-local settings = cjson.decode(ARGV[1])
-local args = cjson.decode(ARGV[2])
-local FIRST_ENTRY = 3
+local args = cjson.decode(ARGV[1])
+local FIRST_ENTRY = 2
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

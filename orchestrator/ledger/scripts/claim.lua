@@ -2,13 +2,18 @@
 
 local id = args.run_id
 
-if not get(id, 'status') and args.new and args.step == 1 then
+local function read_run()
+  return unpack(redis.call('HMGET', run_key(id), 'status', 'step', 'holder', 'outcome', 'fence', 'tries', 'task',
+    'questions'))
+end
+
+local status, step, holder, outcome, last_fence, tries, task, has_questions = read_run()
+if not status and args.new and args.step == 1 then
   create_run(args.new, ARGV[FIRST_ENTRY])
+  status, step, holder, outcome, last_fence, tries, task, has_questions = read_run()
 end
 
 local function may_take()
-  local run = redis.call('HMGET', run_key(id), 'status', 'step', 'holder', 'outcome')
-  local status, step, holder, outcome = unpack(run)
   if step ~= tostring(args.step) then
     return false
   end
@@ -44,14 +49,13 @@ for _, text in ipairs(log) do
 end
 
 -- Never one that was given out before, even if the server has lost that claim with its power: hence the clock.
-local fence = math.max(get(id, 'fence') + 1, now)
-redis.call('HSET', run_key(id), 'fence', string.format('%d', fence))
-local tries = redis.call('HINCRBY', run_key(id), 'tries', 1)
-set(id, 'status', 'running', 'holder', args.message)
+local fence = math.max(last_fence + 1, now)
+tries = tries + 1
+set(id, 'status', 'running', 'holder', args.message, 'fence', string.format('%d', fence), 'tries', tries)
 leave_lane(id)
 drop_deadline(id, true)
 set_deadline(id, now + (args.lease or settings.lease))
-add_entry(id, fill(args.invoked, {task = get(id, 'task'), fence = fence}))
+add_entry(id, fill(args.invoked, {task = task, fence = fence}))
 
 -- Questions whose time has passed are rejected here, by the clock that `decide` reads, too.
 local function expire_questions()
@@ -65,8 +69,10 @@ local function expire_questions()
   set_json(id, 'questions', questions)
 end
 
-if not get(id, 'outcome') then
-  expire_questions()
+if not outcome then
+  if has_questions then
+    expire_questions()
+  end
   if tries > settings.max_tries then
     set_outcome(id, with_usage(args.poisoned))
   end

@@ -2,11 +2,11 @@
 
 local id = args.run_id
 
-if get(id, 'status') == 'done' and get(id, 'fence') == tostring(args.fence) then
+local status, fence = unpack(redis.call('HMGET', run_key(id), 'status', 'fence'))
+if status == 'done' and fence == tostring(args.fence) then
   return
 end
-check_holder(id, args.fence)
-if not get(id, 'outcome') then
+if not check_holder(id, args.fence) then
   refuse('UNFINISHED')
 end
 set(id, 'status', 'done')

@@ -1,4 +1,4 @@
--- How a holder writes, and how a run ends. Prepended to each script, after tree.lua.
+-- How a holder writes, and how a run ends.
 
 -- A call is `started:<tool>`, then `settled`.
 local function settle_started_calls(id)
@@ -46,14 +46,17 @@ local function with_reason(cancelled)
   return fill(cancelled, {error = {type = kind, message = 'The run was cancelled: ' .. reason}})
 end
 
+-- Answers what every holder's script goes on to ask: the run's outcome, its log's size, and whether it is cancelled.
 local function check_holder(id, fence)
-  if get(id, 'status') ~= 'running' or get(id, 'fence') ~= tostring(fence) then
+  local status, current, outcome, size, cancel = unpack(
+    redis.call('HMGET', run_key(id), 'status', 'fence', 'outcome', 'size', 'cancel'))
+  if status ~= 'running' or current ~= tostring(fence) then
     refuse('FENCED', id)
   end
+  return outcome, size, cancel
 end
 
-local function check_size(expected)
-  local size = get(args.run_id, 'size')
+local function check_size(size, expected)
   if size ~= tostring(expected) then
     refuse('OUTDATED', size)
   end
@@ -69,30 +72,36 @@ end
 -- Record this call's entries and what they say about tool calls. `without_moves`: the run has ended instead of
 -- moving, so the entries that would say that it moved are left out.
 local function record_entries(without_moves)
-  local id = args.run_id
+  local id, entries, fields = args.run_id, {}, {}
   count_writing(id)
   for i, is_move in ipairs(args.entries) do
     if not (is_move and without_moves) then
-      add_entry(id, ARGV[FIRST_ENTRY + i - 1])
+      table.insert(entries, ARGV[FIRST_ENTRY + i - 1])
     end
   end
+  add_entries(id, entries)
+  local function put(field, value)
+    table.insert(fields, field)
+    table.insert(fields, value)
+  end
   for _, started in ipairs(args.started) do
-    set(id, 'call:' .. started[1], 'started:' .. started[2])
+    put('call:' .. started[1], 'started:' .. started[2])
   end
   for _, call in ipairs(args.settled) do
-    set(id, 'call:' .. call, 'settled')
+    put('call:' .. call, 'settled')
   end
   if args.usage then
-    set(id, 'usage', args.usage)
+    put('usage', args.usage)
   end
   if args.has_result then
-    set(id, 'tries', 0)
+    put('tries', 0)
   end
+  set(id, unpack(fields))
 end
 
 -- The run has an outcome (none given: it is cancelled) and its parent knows. It stays running until it is delivered.
-local function end_run(outcome)
-  record_entries(get(args.run_id, 'cancel'))
+local function end_run(outcome, is_cancelled)
+  record_entries(is_cancelled)
   outcome = outcome or with_usage(with_reason(args.cancelled))
   set_outcome(args.run_id, outcome)
   renew_lease(args.run_id)
@@ -101,8 +110,7 @@ end
 
 -- The start of a hand-over or a park. An outcome: the run is cancelled and has ended instead.
 local function end_if_cancelled()
-  check_holder(args.run_id, args.fence)
-  local outcome, is_cancelled = get(args.run_id, 'outcome'), get(args.run_id, 'cancel')
+  local outcome, size, is_cancelled = check_holder(args.run_id, args.fence)
   if outcome then
     if not is_cancelled then
       refuse('ENDED')
@@ -110,6 +118,6 @@ local function end_if_cancelled()
     point_to_queued(get(args.run_id, 'parent'))
     return outcome
   end
-  check_size(args.at)
-  return is_cancelled and end_run()
+  check_size(size, args.at)
+  return is_cancelled and end_run(nil, true)
 end

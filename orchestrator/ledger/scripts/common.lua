@@ -1,4 +1,4 @@
--- Deadlines, entries and pointers. Prepended to each script, after base.lua and spending.lua.
+-- Deadlines, entries and pointers.
 
 -- Queued runs have a set of their own: a hundred thousand of them must not keep the others waiting.
 local function set_deadline(id, deadline, is_queued)
@@ -18,9 +18,17 @@ local function log_decision(id, entry)
   redis.call('XADD', log_key(id), '*', 'e', entry)
 end
 
+local function add_entries(id, entries)
+  for _, entry in ipairs(entries) do
+    log_decision(id, entry)
+  end
+  if #entries > 0 then
+    redis.call('HINCRBY', run_key(id), 'size', #entries)
+  end
+end
+
 local function add_entry(id, entry)
-  log_decision(id, entry)
-  redis.call('HINCRBY', run_key(id), 'size', 1)
+  add_entries(id, {entry})
 end
 
 -- A small entry of the scripts' own: the template's fields, some replaced. Not for lists: empty ones become objects.

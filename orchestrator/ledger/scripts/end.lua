@@ -2,8 +2,7 @@
 
 local id = args.run_id
 
-check_holder(id, args.fence)
-local outcome = get(id, 'outcome')
+local outcome, size, cancel = check_holder(id, args.fence)
 if outcome then
   point_to_queued(get(id, 'parent'))
   if args.leaves then
@@ -12,9 +11,9 @@ if outcome then
   return {outcome, pointers}
 end
 
-check_size(args.at)
-local is_cancelled = get(id, 'cancel') and not args.is_cancelled
-outcome = end_run(not is_cancelled and ARGV[FIRST_ENTRY + #args.entries])
+check_size(size, args.at)
+local is_cancelled = cancel and not args.is_cancelled
+outcome = end_run(not is_cancelled and ARGV[FIRST_ENTRY + #args.entries], cancel)
 if args.leaves then
   leave_session(id, ARGV[FIRST_ENTRY + #args.entries + 1])
 end

@@ -1,4 +1,4 @@
--- Lanes: how many of a tenant's runs have a message. Prepended to each script, after common.lua.
+-- Lanes: how many of a tenant's runs have a message.
 
 -- Of one tenant's runs for one queue only so many have a message: a worker takes messages in their order, and those
 -- of other tenants must not come after thousands. The others are held back, with a deadline far off.

@@ -9,11 +9,11 @@ if is_repeated_release then
   return pointers
 end
 
-check_holder(id, args.fence)
-if get(id, 'outcome') then
+local outcome, size = check_holder(id, args.fence)
+if outcome then
   refuse('ENDED')
 end
-check_size(args.at)
+check_size(size, args.at)
 record_entries(false)
 set(id, 'tries', math.max(0, tonumber(get(id, 'tries')) - 1))
 queue_run(id)

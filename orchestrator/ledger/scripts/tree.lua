@@ -1,4 +1,4 @@
--- A run and those below it: how they begin, report and are cancelled. Prepended to each script, after lanes.lua.
+-- A run and those below it: how they begin, report and are cancelled.
 
 local function tell_holder(id)
   redis.call('XADD', settings.cancels, 'MAXLEN', '~', settings.cancels_kept, '*', 'r', id)
@@ -39,13 +39,15 @@ end
 -- The hash may exist without a status: a cancel came first and left its flag, which stays.
 local function create_run(new, entry)
   local id = new.run_id
-  set(id, 'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
-    'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation)
+  local fields = {'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
+    'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation}
   for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call', 'tags', 'metadata', 'budget', 'retry_of'}) do
     if new[field] then
-      set(id, field, new[field])
+      table.insert(fields, field)
+      table.insert(fields, new[field])
     end
   end
+  set(id, unpack(fields))
   set_end(id, new)
   redis.call('PERSIST', run_key(id))
   add_entry(id, entry)
