@@ -50,7 +50,7 @@ def search_filings(ctx: RunContext[Any], query: str) -> list[Passage]:
     """Search the annual report and the risk report of Nordwind Airlines.
 
     Args:
-        query: A few words, such as "fuel price".
+        query: A few words, such as "fuel price". The company's name is in all of them: leave it out.
     """
     found = ctx.resource(open_filings).search(query, limit=2)
     if not found:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, Flow, ModelSettings, RunResult, each, refine, sequence, step
-from tasks.filings import key_ratios, quarterly_figures, search_filings
+from orchestrator import Agent, Flow, ModelSettings, RunContext, RunResult, each, refine, sequence, step
+from tasks.filings import key_ratios, open_filings, quarterly_figures, search_filings
 from tasks.rehearsal import finance as rehearsal
 
 DRAFT_AND_REVISION = 2
@@ -81,12 +81,19 @@ async def summary_alone(result: RunResult) -> str:
     return analysis.summary
 
 
+def planning(ctx: RunContext[None], agent: object) -> str:
+    """The planner's instructions, with what there is to be found."""
+    sections = "\n".join(f"- {section}" for section in ctx.resource(open_filings).sections())
+    return (
+        "You plan the research for a question about a company: two to five searches in its filings, from results to "
+        "risks. Search terms, not sentences, and not the company's name, which is everywhere. The filings have these "
+        f"sections:\n{sections}"
+    )
+
+
 planner = Agent[None](
     name="finance.planner",
-    instructions=(
-        "You plan the research for a question about a company: two to five searches in its filings, from results to "
-        "risks. Search terms, not sentences."
-    ),
+    instructions=planning,
     output_type=FilingPlan,
     rehearsal=rehearsal.planner,
 )

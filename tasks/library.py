@@ -62,6 +62,11 @@ class Library:
             ).fetchall()
         return [Passage(page=page, section=section, text=text[:SHOWN_CHARACTERS]) for page, section, text in rows]
 
+    def sections(self) -> list[str]:
+        """The headings of all pages, in their order."""
+        with self._lock:
+            return [heading for (heading,) in self._connection.execute("SELECT section FROM sections ORDER BY rowid")]
+
     def close(self) -> None:
         """Close the index."""
         self._connection.close()

@@ -79,6 +79,15 @@ def test_writer_sees_the_analysts_summary_alone() -> None:
     assert "details" not in output
 
 
+def test_planner_knows_what_the_filings_hold() -> None:
+    plan = FilingPlan(searches=[])
+    model = ScriptedModel([plan.model_dump_json()])
+
+    run_inline(finance.planner.clone(model=model), QUESTION)
+
+    assert "\n- Risk report 2025: debt\n- Risk report 2025: staff" in str(model.requests[0].instructions)
+
+
 def test_tools_calculate_from_the_figures() -> None:
     model = ScriptedModel(
         [[function_call("quarterly_figures", {"measure": "debt"}), function_call("key_ratios")], "Done."]

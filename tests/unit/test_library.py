@@ -34,6 +34,15 @@ def test_word_in_a_heading_counts_more_than_one_in_the_text(tmp_path: Path) -> N
     library.close()
 
 
+def test_sections_are_in_the_pages_order(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("# Pears\n\nGreen.\n")
+    (tmp_path / "a.md").write_text("# Stones\n\nGrey.\n\n## Apples\n\nRed.\n")
+    library = Library(tmp_path)
+
+    assert library.sections() == ["Stones", "Apples", "Pears"]
+    library.close()
+
+
 def test_folder_without_pages_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         Library(tmp_path)
