@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, ModelSettings, RunContext, ToolContext, UserError, function_tool, handoff
+from orchestrator import Agent, ModelSettings, RunContext, StopAtTools, ToolContext, UserError, function_tool, handoff
 from tasks.bookings import open_bookings
 from tasks.rehearsal import airline as rehearsal
 
@@ -96,20 +96,29 @@ def change_seat(ctx: ToolContext[Passenger], seat: str) -> str:
     return f"{booking.name} now has seat {booking.seat} on flight {booking.flight}."
 
 
+@function_tool
+def ask_passenger(question: str) -> str:
+    """Ask the passenger for what is missing. Their answer is the next message.
+
+    Args:
+        question: What you ask, such as which seat they want.
+    """
+    return question
+
+
 def seat_instructions(ctx: RunContext[Passenger], agent: object) -> str:
     """What is known of the passenger goes into the prompt."""
     known = ctx.context
     if known.confirmation is None:
         return (
             "You change seats. No booking was found under the confirmation number that the passenger gave. Ask them "
-            "for the right one, six letters and digits, and change nothing."
+            "for the right one, six letters and digits."
         )
     return (
         f"You change seats. You are talking to {known.name}, flight {known.flight}, seat {known.seat} at present. "
-        "Only your tool knows which seats are free: call it with the seat that they want before you say anything about "
-        "it; if the seat is taken, say so and ask for another. Hand back to airline what is not about their seat and "
-        "has not been looked up yet; never answer it yourself. At the end, say in at most four sentences what this "
-        "conversation has brought for each of their questions."
+        "Change it to the seat that they want; if that is taken, say so and ask for another. Hand back to airline what "
+        "is not about their seat and has not been looked up yet; never answer it yourself. At the end, say in at most "
+        "four sentences what this conversation has brought for each of their questions."
     )
 
 
@@ -131,7 +140,10 @@ seats = Agent[Passenger](
     name="airline.seats",
     handoff_description="Changing the seat of a booking.",
     instructions=seat_instructions,
-    tools=[change_seat],
+    tools=[change_seat, ask_passenger],
+    # As above: a small model told passengers of seats that it had not changed.
+    model_settings=ModelSettings(tool_choice="required"),
+    tool_use_behavior=StopAtTools(stop_at_tool_names=["ask_passenger"]),
     rehearsal=rehearsal.seats,
 )
 

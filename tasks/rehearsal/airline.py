@@ -31,10 +31,10 @@ def faq(seen: Rehearsal) -> Say | Call | list[Say | Call]:
 def seats(seen: Rehearsal) -> Say | Call:
     """Changes the seat, where there is a booking."""
     if "change_seat" not in seen.tools:
-        return say("I found no booking under that confirmation number. Could you check it, please?")
+        return call("ask_passenger", question="I found no booking under that confirmation number. Could you check it?")
     wanted = _SEAT.search(seen.user_text)
     if wanted is None:
-        return say("Which seat would you like?")
+        return call("ask_passenger", question="Which seat would you like?")
     if "change_seat" not in seen.outputs:
         return call("change_seat", seat=wanted[1].upper())
     return say(" ".join([*filter(None, [seen.outputs.get("look_up_faq")]), seen.outputs["change_seat"]]))

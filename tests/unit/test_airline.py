@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator import RunResult, Settings, UserError, run_inline
 from orchestrator.resources import override_resource
+from orchestrator.testing import ScriptedModel, function_call
 from tasks import airline
 from tasks.airline import Passenger
 from tasks.bookings import BookingDatabase, open_bookings
@@ -68,6 +69,24 @@ def test_without_a_booking_the_tool_is_not_there() -> None:
 
     assert "no booking" in result.final_output
     assert "change_seat" not in str(result.new_items)
+
+
+def test_seat_that_was_not_named_is_asked_for() -> None:
+    result = ask("Another seat, please: LL0EH6.")
+
+    assert result.final_output == "Which seat would you like?"
+    assert result.context.seat == "21C"
+
+
+def test_seat_desk_says_nothing_before_it_has_used_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    passenger = Passenger(confirmation="LL0EH6", name="Ada Lovelace", flight="NW417", seat="21C")
+    model = ScriptedModel([function_call("change_seat", {"seat": "14C"}), "Done."])
+
+    monkeypatch.setattr(airline.seats, "model", model)
+
+    run_inline(airline.seats, "14C, please.", context=passenger)
+
+    assert [request.settings.tool_choice for request in model.requests] == ["required", None]
 
 
 def test_desk_without_a_context_says_how_to_give_one() -> None:
