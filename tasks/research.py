@@ -13,7 +13,17 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, Flow, ModelSettings, RunContext, each, handoff, step
+from orchestrator import (
+    Agent,
+    Flow,
+    HandoffInputData,
+    ModelBehaviorError,
+    ModelSettings,
+    RunContext,
+    each,
+    handoff,
+    step,
+)
 from tasks.library import SEARCH
 from tasks.rehearsal import research as rehearsal
 
@@ -103,6 +113,16 @@ def accept_plan(ctx: RunContext[None], plan: SearchPlan) -> None:
     """The plan is what the strategist hands over with: the lead reads it there. Without one there is no way back."""
 
 
+def after_a_search(handed_over: HandoffInputData) -> HandoffInputData:
+    """Nobody writes a report on nothing: an error, where a small model made everything up."""
+    made = (*handed_over.pre_handoff_items, *handed_over.new_items)
+    if not any(item.get("name") == "search" for item in made):
+        raise ModelBehaviorError(
+            "`research.lead` handed over to the writer before it had made a search. Retry the run."
+        )
+    return handed_over
+
+
 strategist = Agent[None](
     name="research.strategist",
     handoff_description="Plans what to search for, before any search is made.",
@@ -120,7 +140,7 @@ lead = Agent[None](
         "search that failed is not repeated. Then hand over to the writer; do not write the report yourself."
     ),
     tools=[searcher.as_tool("search", "Make one search and get a summary with sources.", parameters=Search)],
-    handoffs=[strategist, writer],
+    handoffs=[strategist, handoff(writer, input_filter=after_a_search)],
     rehearsal=rehearsal.lead,
 )
 strategist.handoffs.append(handoff(lead, on_handoff=accept_plan, input_type=SearchPlan))

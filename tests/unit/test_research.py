@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from orchestrator import Flow, RunResult, Settings, each, run_inline
-from orchestrator.testing import ScriptedModel, text_message
+import pytest
+
+from orchestrator import Flow, ModelBehaviorError, RunResult, Settings, each, run_inline
+from orchestrator.testing import ScriptedModel, function_call, text_message
 from tasks import research
 from tasks.research import MAX_SEARCHES, Finding, Report, Search, SearchPlan
 
@@ -65,6 +67,21 @@ def test_lead_reaches_planner_and_writer_by_handoff() -> None:
     ]
     assert result.last_agent == "research.writer"
     assert "may happen again" in result.final_output.report
+
+
+def test_lead_that_has_not_searched_gets_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(research.lead, "model", ScriptedModel([function_call("transfer_to_research_writer")]))
+
+    with pytest.raises(ModelBehaviorError, match="before it had made a search"):
+        run_inline(research.lead, QUESTION, settings=REHEARSAL)
+
+
+def test_strategist_hands_back_with_a_plan_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = function_call("transfer_to_research_lead", {"searches": []})
+    monkeypatch.setattr(research.strategist, "model", ScriptedModel([empty]))
+
+    with pytest.raises(ModelBehaviorError, match="Invalid input for handoff `transfer_to_research_lead`"):
+        run_inline(research.strategist, QUESTION, settings=REHEARSAL)
 
 
 def test_lead_goes_on_when_no_search_finds_anything() -> None:
