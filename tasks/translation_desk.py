@@ -110,8 +110,12 @@ manager = Agent[Reader](
         "for word, and which languages were not offered."
     ),
     tools=[
-        spanish.as_tool("translate_to_spanish", "Translate a text into Spanish."),
-        french.as_tool("translate_to_french", "Translate a text into French.", is_enabled=wants("French")),
+        spanish.as_tool("translate_to_spanish", "Translate into Spanish: give the English text, word for word."),
+        french.as_tool(
+            "translate_to_french",
+            "Translate into French: give the English text, word for word.",
+            is_enabled=wants("French"),
+        ),
         german.as_tool(
             "translate_to_german",
             "Translate a text into German, for a given audience.",
