@@ -30,7 +30,7 @@ EXPECTED = {
     "weather.stop": '"city": "Lisbon"',
     "weather.table": "Athens   May   17 to 26 °C",
     "announcement": '"text": "New: Failed model calls',
-    "blog": "nothing that has ended runs again",
+    "blog": "it waits, and holds no worker and no message",
     "research": "may happen again",
     "research.lead": "may happen again",
     "translation_desk": '"text": "votre commande est prêt."',
