@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +34,7 @@ from orchestrator.cli.workspace import Workspace
 from orchestrator.demo import Demo
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.models.resolve import describe_model
+from orchestrator.runnable import Runnable
 
 REDIS_PORT = 6379
 FLOWER_PORT = 5555
@@ -165,10 +166,11 @@ def _welcome(workspace: Workspace, stack: Stack) -> None:
     if not names:
         raise StackError(f"App {workspace.loaded.spec} has no agents: there is nothing that its workers could run.")
     demo = getattr(workspace.loaded.module, "DEMO", None)
-    example = _example(demo) if isinstance(demo, Demo) and demo.runs else f'{names[0]} "…"'
+    entry = entry_name(names, registry.runnables())
+    example = _example(demo) if isinstance(demo, Demo) and demo.runs else f'{entry} "…"'
     say()
-    flows = f" and {len(registry.flows)} flows" if registry.flows else ""
-    say(f"Ready with {len(registry.agents)} agents{flows}: {', '.join(names)}.", style="bold")
+    counted = [_count(registry.agents, "agent"), _count(registry.flows, "flow")]
+    say(f"Ready with {' and '.join(filter(None, counted))}: {', '.join(names)}.", style="bold")
     say(f"  In this folder: orchestrator run {example}")
     say("                  orchestrator list, watch, show, cancel, doctor, demo")
     say(f"  Logs: {stack.folder.logs}   Ctrl-C stops everything.")
@@ -178,6 +180,16 @@ def main_names(names: Iterable[str]) -> list[str]:
     """The names in order, without parts of others by their name: of `blog` and `blog.critic`, the first."""
     known = set(names)
     return sorted(name for name in known if name.rpartition(".")[0] not in known)
+
+
+def entry_name(names: Sequence[str], runnables: Sequence[Runnable]) -> str:
+    """The first name that nothing else hands over to, calls or has as a step."""
+    reached = {other.name for found in runnables for other in found.neighbours() if other is not found}
+    return next((name for name in names if name not in reached), names[0])
+
+
+def _count(found: Sized, what: str) -> str:
+    return f"{len(found)} {what}{'' if len(found) == 1 else 's'}" if found else ""
 
 
 def _example(demo: Demo) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.agent import Agent
 from orchestrator.cli import app
-from orchestrator.cli.commands_stack import main_names
+from orchestrator.cli.commands_stack import entry_name, main_names
 from orchestrator.errors import LedgerUnavailable
 from orchestrator.testing import ScriptedModel
 from tests.support.command_line import Command, Use, clerk
@@ -196,3 +197,13 @@ def test_names_that_are_parts_of_others_are_left_out_of_a_list() -> None:
     names = ["blog", "blog.critic", "support.triage", "airline", "airline.seats"]
 
     assert main_names(names) == ["airline", "blog", "support.triage"]
+
+
+def test_the_example_is_what_nothing_else_reaches() -> None:
+    orders = Agent("orders")
+    triage = Agent("triage", handoffs=[orders])
+    orders.handoffs.append(triage)
+    desk = Agent("welcome", tools=[triage.as_tool()])
+
+    assert entry_name(["orders", "triage", "welcome"], [orders, triage, desk]) == "welcome"
+    assert entry_name(["orders", "triage"], [orders, triage]) == "orders"
