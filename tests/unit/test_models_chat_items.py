@@ -204,20 +204,11 @@ def test_body_carries_tools_schema_and_settings() -> None:
         ModelRequest(instructions=None, input=[], tools=[WEATHER], output_format=output_format, settings=settings), "m"
     )
 
+    weather = {"name": "weather", "description": "The weather.", "parameters": {"type": "object"}, "strict": True}
     assert body == {
         "model": "m",
         "messages": [],
-        "tools": [
-            {
-                "type": "function",
-                "function": {
-                    "name": "weather",
-                    "description": "The weather.",
-                    "parameters": {"type": "object"},
-                    "strict": True,
-                },
-            }
-        ],
+        "tools": [{"type": "function", "function": weather}],
         "tool_choice": {"type": "function", "function": {"name": "weather"}},
         "parallel_tool_calls": False,
         "response_format": {
