@@ -64,12 +64,14 @@ class Client:
         Raises `SubmitError`, and `AgentNotLoaded` for a name that is new to all workers, unless a `queue` is given,
         where a worker that knows it is about to come.
         """
-        record = background.run(self._find_elsewhere(target, options.get("queue")))
+        name = self._name_elsewhere(target)
+        record = background.run(self._find_elsewhere(name, options.get("queue"))) if name else None
         return background.run(self._submit(self._prepare(target, input, record, **options), _compaction(options)))
 
     async def asubmit(self, target: Runnable | str, input: Any, **options: Any) -> Run:
         """`submit` for async code."""
-        record = await background.arun(self._find_elsewhere(target, options.get("queue")))
+        name = self._name_elsewhere(target)
+        record = await background.arun(self._find_elsewhere(name, options.get("queue"))) if name else None
         return await background.arun(
             self._submit(self._prepare(target, input, record, **options), _compaction(options))
         )
@@ -190,15 +192,17 @@ class Client:
             except Exception:
                 logger.exception("Publishing run %s failed. It is queued; a worker will publish it.", pointer.run_id)
 
-    async def _find_elsewhere(self, target: Runnable | str, queue: str | None) -> AgentRecord | None:
-        """Where an agent or flow is loaded, or was, if not here: its run waits until a worker has it again."""
-        if not isinstance(target, str) or self._registry.find(target) is not None:
-            return None
+    def _name_elsewhere(self, target: Runnable | str) -> str | None:
+        """The name of an agent or flow that is not loaded here."""
+        return target if isinstance(target, str) and self._registry.find(target) is None else None
+
+    async def _find_elsewhere(self, name: str, queue: str | None) -> AgentRecord | None:
+        """Where an agent or flow is loaded, or was: its run waits until a worker has it again."""
         records = await self.ledger.loaded()
-        tasks = (f"agents.{target}", f"flows.{target}")
+        tasks = (f"agents.{name}", f"flows.{name}")
         record = next((record for record in records if record.task in tasks), None)
         if record is None and queue is None and any(record.is_live for record in records):
-            raise not_loaded(f"A run was submitted to `{target}`", target, records)
+            raise not_loaded(f"A run was submitted to `{name}`", name, records)
         return record
 
 

@@ -71,7 +71,7 @@ class RunInput(EntryBase):
     agent: str
     items: list[Item]
     context: Any = None
-    options: RunOptions = RunOptions()
+    options: RunOptions = Field(default_factory=RunOptions)
     call: ToolCall | None = None
     """The call that this run serves, if an agent asked for it."""
     session: str | None = None
@@ -110,7 +110,7 @@ class Reply(EntryBase):
     type: Literal["reply"] = "reply"
     agent: str
     items: list[Item]
-    usage: Usage = Usage()
+    usage: Usage = Field(default_factory=Usage)
     model: str = ""
     response_id: str | None = None
     cost_micros: int = 0
@@ -207,7 +207,7 @@ class Outcome(EntryBase):
     error: dict[str, Any] | None = None
     """`errors.describe_error` of what went wrong."""
     agent: str = ""
-    usage: Usage = Usage()
+    usage: Usage = Field(default_factory=Usage)
     context: ContextPatch | None = None
     """What the run changed in its context; merged into the caller's."""
     history: list[Item] | None = None

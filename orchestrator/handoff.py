@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -155,6 +156,7 @@ def transfer_message(agent_name: str) -> str:
     return json.dumps({"assistant": agent_name})
 
 
+@cache
 def to_function_name(name: str) -> str:
     """A name that models accept for a function: lower case, letters, digits and underscores."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", name).lower()

@@ -33,7 +33,7 @@ async def build_request(
     return ModelRequest(
         instructions=await agent.get_system_prompt(context),
         input=to_model_input(state.history, state.new_items()),
-        tools=toolbox.specs,
+        tools=toolbox.specs(),
         output_format=_output_format(agent),
         settings=_settings(agent, state, model),
         prompt=await _prompt(agent, context),

@@ -30,8 +30,12 @@ class Toolbox:
     handoffs: Mapping[str, Handoff]
     disabled: Mapping[str, CallableTool | Handoff]
     """What exists, but not in this turn."""
-    specs: Sequence[ToolSpec | Mapping[str, Any]]
-    """As the model sees them: tools in the agent's order, then handoffs."""
+    shown: Sequence[CallableTool | HostedTool]
+    """The tools that the model sees, in the agent's order."""
+
+    def specs(self) -> list[ToolSpec | Mapping[str, Any]]:
+        """As the model sees them: tools in the agent's order, then handoffs."""
+        return [_spec(tool) for tool in self.shown] + [offered.to_spec() for offered in self.handoffs.values()]
 
     def find(self, name: str, *, with_disabled: bool = False) -> CallableTool | Handoff | None:
         """What the model means by a name."""
@@ -70,8 +74,7 @@ async def open_toolbox(agent: Agent[Any], context: RunContext[Any], options: Run
             _collide(f"Two tools of agent `{agent.name}` are called `{tool.name}`", options)
         tools[tool.name] = tool
     callable_tools = {name: tool for name, tool in tools.items() if not isinstance(tool, HostedTool)}
-    specs = [_spec(tool) for tool in tools.values()] + [offered.to_spec() for offered in handoffs.values()]
-    return Toolbox(callable_tools, handoffs, disabled, specs)
+    return Toolbox(callable_tools, handoffs, disabled, list(tools.values()))
 
 
 def _spec(tool: CallableTool | HostedTool) -> ToolSpec | Mapping[str, Any]:

@@ -49,7 +49,6 @@ SAFE_DEFAULTS: dict[str, Any] = {
     # Flower lives on events.
     "worker_send_task_events": True,
     "task_send_sent_event": True,
-    "task_track_started": True,
 }
 """What `create_app` sets, each for the reason beside it. `docs/operations.md` has the measurements."""
 

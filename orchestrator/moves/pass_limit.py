@@ -103,7 +103,7 @@ def _estimate(run: ActiveRun, toolbox: Toolbox) -> int:
     settings = run.state.options.model_settings, run.agent.model_settings
     given = [setting.max_tokens for setting in settings if setting is not None and setting.max_tokens is not None]
     return estimate_tokens(
-        [*run.state.conversation(), *toolbox.specs],
+        [*run.state.conversation(), *toolbox.specs()],
         instructions=instructions if isinstance(instructions, str) else "",
         max_tokens=given[0] if given else None,
     )

@@ -45,6 +45,7 @@ def app(valkey_url: str, namespace: str) -> Iterator[Celery]:
         broker_transport_options=options,
         result_backend_transport_options=options,
         result_backend_always_retry=False,
+        task_track_started=True,
     )
     app.task(name="gather", shared=False)(gather)
     app.backend.set_chord_size(GROUP_ID, 1)
