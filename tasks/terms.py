@@ -7,11 +7,20 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from orchestrator import RunContext, function_tool
 
 FILE = Path(__file__).parent / "data" / "terms.json"
-NO_TERMS = "The shop has no terms for this text. Translate it in words of your own."
 Language = Literal["Spanish", "French", "German"]
+
+
+class Terms(BaseModel):
+    """What a translator has to go by. With the text, so that nothing else is taken for it where there are no terms."""
+
+    text: str
+    must_use: dict[str, str]
+    """English words with their translation."""
 
 
 def load_terms() -> dict[str, dict[Language, str]]:
@@ -21,7 +30,7 @@ def load_terms() -> dict[str, dict[Language, str]]:
 
 
 @function_tool(output_format="json")
-def look_up_terms(ctx: RunContext[Any], text: str, language: Language) -> dict[str, str] | str:
+def look_up_terms(ctx: RunContext[Any], text: str, language: Language) -> Terms:
     """Look up the shop's own terms in an English text, with the translation that must be used for each.
 
     Args:
@@ -30,4 +39,4 @@ def look_up_terms(ctx: RunContext[Any], text: str, language: Language) -> dict[s
     """
     terms = ctx.resource(load_terms)
     words = re.findall(r"\w+", text.lower())
-    return {word: terms[word][language] for word in words if word in terms} or NO_TERMS
+    return Terms(text=text, must_use={word: terms[word][language] for word in words if word in terms})

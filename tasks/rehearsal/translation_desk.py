@@ -6,7 +6,7 @@ import json
 import re
 
 from orchestrator.models.rehearsal import Call, Rehearsal, Say, Script, call, say
-from tasks.terms import NO_TERMS, Language
+from tasks.terms import Language
 
 _LANGUAGES: tuple[Language, ...] = ("Spanish", "French", "German")
 
@@ -36,8 +36,7 @@ def translator(language: Language) -> Script:
         text = seen.user_text.rpartition("Text: ")[2]
         if "look_up_terms" not in seen.outputs:
             return call("look_up_terms", text=text, language=language)
-        found = seen.outputs["look_up_terms"]
-        terms = {} if found == NO_TERMS else json.loads(found)
+        terms = json.loads(seen.outputs["look_up_terms"])["must_use"]
         return say(re.sub(r"\w+", lambda word: terms.get(word[0].lower(), f"[{word[0]}]"), text))
 
     return play
