@@ -205,6 +205,8 @@ def _conclude(turn: Turn, agent: Agent[Any]) -> Move:
     try:
         return Finish(schema.validate_json(text or ""))
     except ModelBehaviorError as error:
+        is_cut = bool(messages) and messages[-1].get("status") == "incomplete"
+        cut = "It was cut off at its token limit (`max_tokens`). " if is_cut else ""
         raise InvalidFinalOutput(
-            f"The final output of agent `{agent.name}` is no valid {schema.name()}. {error.message}"
+            f"The final output of agent `{agent.name}` is no valid {schema.name()}. {cut}{error.message}"
         ) from error

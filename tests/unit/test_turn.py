@@ -98,6 +98,13 @@ async def test_invalid_output_names_agent_and_type() -> None:
         await decide_after(Agent("a", output_type=Report), reply(text_message("no")))
 
 
+async def test_output_that_was_cut_off_names_the_limit() -> None:
+    cut = {**text_message('{"title": "T'), "status": "incomplete"}
+
+    with pytest.raises(ModelBehaviorError, match=r"cut off at its token limit \(`max_tokens`\)"):
+        await decide_after(Agent("a", output_type=Report), reply(cut))
+
+
 async def test_a_refusal_is_an_error_with_the_models_words() -> None:
     with pytest.raises(ModelRefusalError, match="I must not") as caught:
         await decide_after(Agent("a"), reply(refusal_message("I must not")))
