@@ -42,12 +42,13 @@ class Guards:
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work while parallel guardrails are asked. One that trips, or raises, stops the work."""
         checks = self._start()
+        if checks is None:
+            return await work
         step = asyncio.ensure_future(work)
         try:
-            if checks is not None:
-                await asyncio.wait({checks, step}, return_when=asyncio.FIRST_COMPLETED)
-                if checks.done():
-                    checks.result()
+            await asyncio.wait({checks, step}, return_when=asyncio.FIRST_COMPLETED)
+            if checks.done():
+                checks.result()
             return await step
         finally:
             step.cancel()

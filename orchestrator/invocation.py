@@ -62,7 +62,7 @@ class Invocation:
             if run.engine.shutdown.is_stopping:
                 return given_back(run.claim, await run.recorder.release())
             try:
-                performed = await run.interrupt.run(self._guarded_step())
+                performed = await run.interrupt.run(self._make_moves())
             except (LedgerError, Fenced, CancelledMeanwhile):
                 raise
             except Exception as error:
@@ -70,9 +70,15 @@ class Invocation:
             if performed is not None:
                 return performed
 
-    async def _guarded_step(self) -> Performed | None:
-        await self._run.guards.check_input()
-        return await self._run.guards.beside(self._step())
+    async def _make_moves(self) -> Performed | None:
+        """Moves until one ends the invocation, or there is something to be looked at before the next."""
+        run = self._run
+        while True:
+            await run.guards.check_input()
+            performed = await run.guards.beside(self._step())
+            has_news = run.interrupt.cancelled or run.interrupt.paused or run.engine.shutdown.is_stopping
+            if performed is not None or has_news:
+                return performed
 
     async def _step(self) -> Performed | None:
         run = self._run
