@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ from tasks.library import Library, Passage
 
 FOLDER = Path(__file__).parent / "data" / "nordwind"
 FIRST_YEAR = 2024
+COMPANY = frozenset({"nordwind", "airlines"})
+"""Words that all filings are about: a search with them finds what names the company most."""
 
 Measure = Literal["revenue", "operating_cost", "cash", "debt"]
 
@@ -50,11 +53,14 @@ def search_filings(ctx: RunContext[Any], query: str) -> list[Passage]:
     """Search the annual report and the risk report of Nordwind Airlines.
 
     Args:
-        query: A few words, such as "fuel price". The company's name is in all of them: leave it out.
+        query: A few words, such as "fuel price".
     """
-    found = ctx.resource(open_filings).search(query, limit=2)
+    library = ctx.resource(open_filings)
+    words = [word for word in re.findall(r"\w+", query) if word.lower() not in COMPANY]
+    found = library.search(" ".join(words), limit=2)
     if not found:
-        raise LookupError(f"The filings have nothing about {query!r}.")
+        sections = ", ".join(library.sections())
+        raise LookupError(f"The filings have nothing about {query!r}. They have: {sections}.")
     return found
 
 

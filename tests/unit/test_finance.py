@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import FlowError, Settings, run_inline
+from orchestrator import FlowError, Settings, UserError, run_inline
 from orchestrator.testing import ScriptedModel, function_call
 from tasks import finance
 from tasks.filings import key_ratios, quarterly_figures
@@ -77,6 +77,23 @@ def test_writer_sees_the_analysts_summary_alone() -> None:
     output = model.requests[1].input[-1]["output"]
     assert output.startswith("The operating margin is 7.6 percent")
     assert "details" not in output
+
+
+def search(query: str) -> str:
+    model = ScriptedModel([function_call("search_filings", {"query": query}), "Done."])
+    result = run_inline(finance.risks.clone(model=model, output_type=None), QUESTION)
+    return next(str(item["output"]) for item in result.new_items if item["type"] == "function_call_output")
+
+
+def test_search_is_for_what_is_asked_of_the_company_rather_than_for_its_name() -> None:
+    assert '"section":"Risk report 2025: debt"' in search("Nordwind Airlines debt")
+    assert "letter to shareholders" not in search("Nordwind Airlines debt")
+
+
+@pytest.mark.parametrize("query", ["Nordwind Airlines", "Nordwind Airlines - zzzqqq"])
+def test_search_that_finds_nothing_names_what_there_is(query: str) -> None:
+    with pytest.raises(UserError, match=r"nothing about 'Nordwind.*They have: Annual report 2025: letter"):
+        search(query)
 
 
 def test_planner_knows_what_the_filings_hold() -> None:
