@@ -1,7 +1,8 @@
 """The result backend as Celery's tracer sees it around an invocation: a run has one result, an outage is no failure.
 
 A run's result is stored under the run's id, which is the task id of its first step and the one that producers hold. Of
-a later step's own id nothing is stored: nobody asks for it, and it would be half of what a worker stores.
+a later step's own id nothing is stored, nor of a run whose parent has its outcome from the ledger: nobody asks for
+these, and they would be the most of what a worker stores.
 
 Celery takes an error of its own, in storing a result or counting a chord's part, for the task's failure. Of a run, the
 outcome is in the ledger: it stays open, and is delivered again when its lease lapses.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import states
 from celery.backends.base import BackendStoreError
@@ -21,6 +22,7 @@ from kombu.exceptions import OperationalError
 from orchestrator.celery.message import POINTER_ARGUMENT
 from orchestrator.errors import OrchestratorError
 from orchestrator.ledger.base import Claim
+from orchestrator.run_ids import root_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +37,8 @@ class OutcomeBackend:
         return getattr(self._backend, name)
 
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **options: Any) -> Any:
-        """Store a result. That a task has started need not be known; that a later step has, its run says already."""
-        if state == states.STARTED and _is_later_step(options.get("request")):
+        """Store a result. That a task has started need not be known."""
+        if state == states.STARTED and not _is_asked_for(options.get("request")):
             return result
         try:
             return self._backend.store_result(task_id, result, state, *args, **options)
@@ -46,23 +48,35 @@ class OutcomeBackend:
             logger.warning("Cannot say that task %s has started: %r", task_id, error)
             return result
 
-    def mark_as_done(self, task_id: str, result: Any, request: Any = None, *args: Any, **options: Any) -> None:
+    def mark_as_done(
+        self, task_id: str, result: Any, request: Any = None, store_result: bool = True, **options: Any
+    ) -> None:
         """Store an answer and count it. What an invocation says whose run goes on elsewhere is no answer."""
         if getattr(request, "is_passed_on", False):
             return
         with self._leaving_open(request):
-            self._backend.mark_as_done(_result_id(task_id, request), result, request, *args, **options)
+            place = _result_place(task_id, request)
+            store_result = store_result and place.is_asked_for
+            self._backend.mark_as_done(place.id, result, request, store_result, **options)
             if self._is_claim_left(request):
                 _leave_open(request, "its chord's body is claimed by a count whose answer was lost")
 
     def mark_as_failure(
-        self, task_id: str, exc: BaseException, traceback: Any = None, request: Any = None, **options: Any
+        self,
+        task_id: str,
+        exc: BaseException,
+        traceback: Any = None,
+        request: Any = None,
+        store_result: bool = True,
+        **options: Any,
     ) -> None:
         """Store a failure and count it. A publish that failed in the tracer is none."""
         with self._leaving_open(request):
             if self._is_interruption(exc):
                 raise exc
-            self._backend.mark_as_failure(_result_id(task_id, request), exc, traceback, request, **options)
+            place = _result_place(task_id, request)
+            store_result = store_result and place.is_asked_for
+            self._backend.mark_as_failure(place.id, exc, traceback, request, store_result=store_result, **options)
 
     @contextmanager
     def _leaving_open(self, request: Any) -> Iterator[None]:
@@ -92,15 +106,24 @@ class OutcomeBackend:
         return claim not in (None, b"done", "done")
 
 
-def _is_later_step(request: Any) -> bool:
-    kwargs = getattr(request, "kwargs", None) or {}
-    pointer = kwargs.get(POINTER_ARGUMENT)
-    return isinstance(pointer, Mapping) and pointer.get("id") != request.id
+def _is_asked_for(request: Any) -> bool:
+    """Whether the message is of a run that somebody has submitted, and of its first step."""
+    pointer = (getattr(request, "kwargs", None) or {}).get(POINTER_ARGUMENT)
+    if not isinstance(pointer, Mapping):
+        return True
+    return bool(pointer.get("id") == request.id == root_of(request.id))
 
 
-def _result_id(task_id: str, request: Any) -> str:
+class _Place(NamedTuple):
+    """Where a task's result is stored, if anywhere."""
+
+    id: str
+    is_asked_for: bool
+
+
+def _result_place(task_id: str, request: Any) -> _Place:
     claim: Claim | None = getattr(request, "delivers", None)
-    return task_id if claim is None else claim.run_id
+    return _Place(task_id, True) if claim is None else _Place(claim.run_id, claim.parent is None)
 
 
 def _leave_open(request: Any, reason: str) -> None:

@@ -31,10 +31,12 @@ GROUP_ID = "group"
 def app(valkey_url: str, namespace: str) -> Iterator[Celery]:
     """An app with agents that answer, hand over, and fail; its tasks are traced in this process."""
     settings = Settings(redis_url=valkey_url, namespace=namespace, lease_seconds=LEASE_SECONDS)
-    triage = ScriptedModel([function_call("transfer_to_closer")])
+    triage, call = (ScriptedModel([function_call(name, {"input": "hi"})]) for name in ("transfer_to_closer", "writer"))
+    writer: Agent[Any] = Agent(name="writer", model=ScriptedModel(["done"]))
     agents: list[Agent[Any]] = [
         Agent(name="triage", model=triage, handoffs=[Agent(name="closer", model=ScriptedModel(["closed"]))]),
-        Agent(name="writer", model=ScriptedModel(["done"])),
+        Agent(name="manager", model=call, tools=[writer.as_tool()]),
+        writer,
         Agent(name="breaker", model=ScriptedModel([ValueError("no ink")])),
     ]
     options = {"global_keyprefix": f"{namespace}."}
@@ -124,6 +126,17 @@ def test_run_that_is_handed_over_has_one_result_under_its_own_id(app: Celery) ->
     assert (step.headers["id"], status(app)) == (f"{RUN_ID}.2", "done")
     assert (app.AsyncResult(RUN_ID).state, app.AsyncResult(RUN_ID).result) == ("SUCCESS", "closed")
     assert app.AsyncResult(f"{RUN_ID}.2").state == "PENDING"
+
+
+def test_result_of_a_called_agent_goes_to_its_caller_alone(app: Celery) -> None:
+    trace(app, "agents.manager", ("hi",), {})
+    child = take_sent_message(app)
+
+    trace(app, child.headers["task"], *child.payload[:2], id=child.headers["id"])
+
+    assert child.headers["id"].startswith(f"{RUN_ID}:")
+    assert app.AsyncResult(child.headers["id"]).state == "PENDING"
+    assert take_sent_message(app).headers["id"] == f"{RUN_ID}.2"
 
 
 def test_server_that_goes_while_a_chord_part_is_counted_does_not_fail_the_member(app: Celery) -> None:
