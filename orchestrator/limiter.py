@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 
 from orchestrator.errors import LedgerError
 from orchestrator.ledger.limits import LEASE_SECONDS, Answer, LimitStore, Ticket
@@ -45,21 +44,6 @@ class Limiter:
             await desk.look_if_idle()
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """A ticket that somebody here waits for."""
-
-    ticket: Ticket
-    patience_seconds: float
-    answer: asyncio.Future[Answer]
-    asked_at: float = field(default_factory=time.monotonic)
-
-    def outlasts_patience(self, answer: Answer) -> bool:
-        """Whether it will be longer, or was: how long others hold a slot is known when they give it back."""
-        waited = time.monotonic() - self.asked_at
-        return max(answer.seconds, waited) > self.patience_seconds
-
-
 class Desk:
     """One limit's tickets in this process: those that wait for an answer, and those that are held."""
 
@@ -67,7 +51,7 @@ class Desk:
         self._store = store
         self._limit = limit
         self._on_called = on_called
-        self._waiting: dict[str, _Wish] = {}
+        self._waiting: dict[str, tuple[Ticket, float, asyncio.Future[Answer]]] = {}
         self._held: dict[str, Ticket] = {}
         self._over: list[tuple[Ticket, int | None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -75,12 +59,12 @@ class Desk:
         self._renew_at = 0.0
 
     async def ask(self, ticket: Ticket, *, patience_seconds: float) -> Answer:
-        """Wait for the ticket to be granted, or until the wait turns out to be longer than that, or has been.
+        """Wait for the ticket to be granted, or until the wait turns out to be longer than that.
 
         A granted ticket is held, and renewed, until `give_back`. Raises `LedgerError`.
         """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[ticket.id] = _Wish(ticket, patience_seconds, future)
+        self._waiting[ticket.id] = (ticket, patience_seconds, future)
         self._wake()
         try:
             return await future
@@ -139,15 +123,15 @@ class Desk:
         await asyncio.gather(*(self._store.settle(self._limit, ticket, tokens=tokens) for ticket, tokens in over))
         del self._over[: len(over)]
         asking = list(self._waiting.values())
-        served = await self._store.serve(self._limit, [wish.ticket for wish in asking], self._due_for_renewal())
-        for wish, answer in zip(asking, served.answers, strict=True):
-            if wish.answer.done():
+        served = await self._store.serve(self._limit, [ticket for ticket, _, _ in asking], self._due_for_renewal())
+        for (ticket, patience_seconds, future), answer in zip(asking, served.answers, strict=True):
+            if future.done():
                 continue  # whoever asked has gone: what it was granted lapses, or is asked for again
             if answer.is_granted:
-                self._held[wish.ticket.id] = wish.ticket
-            if answer.is_granted or wish.outlasts_patience(answer):
-                wish.answer.set_result(answer)
-                self._waiting.pop(wish.ticket.id, None)
+                self._held[ticket.id] = ticket
+            if answer.is_granted or answer.seconds > patience_seconds:
+                future.set_result(answer)
+                self._waiting.pop(ticket.id, None)
         if served.called:
             await self._on_called(served.called)
 
@@ -158,7 +142,7 @@ class Desk:
         return list(self._held.values())
 
     def _fail(self, error: LedgerError) -> None:
-        for wish in self._waiting.values():
-            if not wish.answer.done():
-                wish.answer.set_exception(error)
+        for _, _, future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
         self._waiting.clear()

@@ -69,16 +69,6 @@ async def test_long_wait_is_answered_instead_of_waited_for() -> None:
     assert answer.seconds > 50
 
 
-async def test_wait_that_has_become_long_is_answered_whatever_was_expected() -> None:
-    desk = limiter(MemoryLimitStore()).desk(SLOT)
-    await desk.ask(ticket("a"), patience_seconds=9)
-
-    answer = await asyncio.wait_for(desk.ask(ticket("b"), patience_seconds=1.5), 5)
-
-    assert not answer.is_granted
-    assert answer.seconds < 1.5
-
-
 async def test_ticket_that_is_given_back_frees_its_slot() -> None:
     store = MemoryLimitStore()
     desk = limiter(store).desk(SLOT)
