@@ -52,6 +52,8 @@ def _write_section(section: Section, plots: Mapping[str, Path]) -> Iterator[str]
         cells = [_write_values(figure, side) for side in sides]
         targets = "; ".join(_write_target(figure, target) for target in figure.targets)
         yield f"| {figure.title} ({figure.unit}) | " + " | ".join(cells) + f" | {targets} |"
+    if any(not figure.is_reached(target) for figure in section.figures for target in figure.targets):
+        yield "\nWhat stands in the way of the others: [measured](benchmarks.md#what-stands-in-the-way)."
     for note in section.notes:
         yield f"\n{note}"
     for plot in section.plots:

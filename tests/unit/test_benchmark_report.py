@@ -41,6 +41,7 @@ def test_report_says_whether_a_target_is_reached(target: Target, verdict: str) -
     text = report_of(figure([12, 12], [20, 20], target))
 
     assert f"| {verdict} |" in text
+    assert ("what-stands-in-the-way" in text) == ("not reached" in verdict)
 
 
 def test_report_shows_the_spread_of_the_rounds() -> None:
