@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.entries import Decided, Entry, Reply, RunInput, ToolCall
+from orchestrator.entries import Decided, Entry, Item, Reply, RunInput, ToolCall
 from orchestrator.errors import AgentNotLoaded, InvalidAnswer, ModelBehaviorError, NotAsked, RunNotFound
 from orchestrator.ledger.base import Ledger, Pointer, RunSummary
 from orchestrator.question import QuestionKind
@@ -113,10 +113,12 @@ def _calls_of(entries: Iterable[Entry]) -> Iterator[ToolCall]:
         if isinstance(entry, RunInput) and entry.call is not None:
             yield entry.call
         elif isinstance(entry, Reply):
-            calls = [item for item in entry.items if item.get("type") == "function_call"]
-            for call in calls:
-                name, call_id, arguments = call["name"], call["call_id"], call["arguments"]
-                yield ToolCall(agent=entry.agent, tool_name=name, call_id=call_id, arguments=arguments)
+            items = (item for item in entry.items if item.get("type") == "function_call")
+            yield from (_to_tool_call(item, entry.agent) for item in items)
+
+
+def _to_tool_call(item: Item, agent: str) -> ToolCall:
+    return ToolCall(agent=agent, tool_name=item["name"], call_id=item["call_id"], arguments=item["arguments"])
 
 
 def _find_tool(registry: Registry, question: OpenQuestion) -> FunctionTool | None:

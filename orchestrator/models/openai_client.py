@@ -77,9 +77,7 @@ class Server:
         try:
             async with events:
                 async for event in events:
-                    if not isinstance(event, dict):
-                        raise invalid_reply(model, self.host, "streamed something that is no JSON object", event)
-                    yield event
+                    yield self._check_event(event, model)
         except openai.OpenAIError as error:
             raise translate_error(error, model=model, host=self.host, path=path) from error
         except json.JSONDecodeError as error:
@@ -120,6 +118,11 @@ class Server:
             return None
         delay = retry_delay(failure, failed_calls=failed_calls, max_retries=self.max_retries)
         return None if delay is None or delay > PATIENCE_SECONDS else delay
+
+    def _check_event(self, event: object, model: str) -> Json:
+        if not isinstance(event, dict):
+            raise invalid_reply(model, self.host, "streamed something that is no JSON object", event)
+        return event
 
     def _parse(self, content: bytes, model: str) -> Json:
         text = content.decode(errors="replace")

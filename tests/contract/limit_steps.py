@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-
-import pytest
+from collections.abc import Sequence
 
 from orchestrator.ledger.limits import LimitStore, Ticket
-from orchestrator.ledger.limits_memory import MemoryLimitStore
-from orchestrator.ledger.limits_redis import RedisLimitStore
 from orchestrator.limits import Limit
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def store(request: pytest.FixtureRequest, namespace: str) -> AsyncIterator[LimitStore]:
-    made: LimitStore
-    if request.param == "memory":
-        made = MemoryLimitStore()
-    else:
-        made = RedisLimitStore(request.getfixturevalue("valkey_url"), namespace=namespace)
-    yield made
-    await made.close_connections()
 
 
 def ticket(name: str, tenant: str = "", **fields: object) -> Ticket:
