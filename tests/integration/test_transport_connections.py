@@ -18,6 +18,7 @@ from redis.sentinel import Sentinel
 
 from orchestrator.celery.transport import transport_for
 from orchestrator.embedded import EmbeddedValkey, find_server
+from tests.support.debian_parts import require_part
 from tests.support.stack import wait_until
 
 
@@ -39,8 +40,7 @@ def exchange_message(connection: Connection, body: str) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a key and a certificate for 127.0.0.1, signed by itself."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl, which makes the certificate, is not installed")
+    require_part(shutil.which("openssl") is not None, "openssl, which makes the certificate,")
     folder = tmp_path_factory.mktemp("tls")
     key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
     command = (

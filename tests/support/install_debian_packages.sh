@@ -3,6 +3,7 @@
 set -euo pipefail
 
 PACKAGES=(
+  openssl         # tests/integration/test_transport_connections.py
   rabbitmq-server # tests/integration/test_rabbitmq.py
 )
 

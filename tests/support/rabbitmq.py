@@ -11,8 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pytest
 from kombu import Connection
+
+from tests.support.debian_parts import require_part
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Debian's script that does not change to a user of its own."""
@@ -22,12 +23,7 @@ STOP_SECONDS = 20.0
 
 def require_rabbitmq() -> None:
     """Skips the test where RabbitMQ is not installed; fails it where CI was to install it."""
-    if SERVER.exists():
-        return
-    reason = f"{SERVER} is missing: tests/support/install_debian_packages.sh installs it"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    require_part(SERVER.exists(), str(SERVER))
 
 
 class RabbitMQ:
