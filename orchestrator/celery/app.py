@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery
 
 from orchestrator.agent import Agent
+from orchestrator.celery.result_store import use_looking_backends
 from orchestrator.celery.runtime import Orchestrator
 from orchestrator.celery.transport import transport_for
 from orchestrator.celery.worker import add_worker_steps
@@ -67,13 +68,14 @@ def create_app(
     """A Celery app with safe defaults, and agents and flows installed; `conf` overrides any Celery setting.
 
     `limits` replace those of the settings. On a Redis broker it uses a transport that loses no message
-    (`orchestrator.celery.transport`).
+    (`orchestrator.celery.transport`), on a Redis backend one whose `get()` misses no result (`result_store`).
     """
     settings = settings or load_settings()
     if limits is not None:
         check_limits(limits)
         settings = settings.model_copy(update={"limits": tuple(limits)})
     app = Celery(name, broker=settings.redis_url, backend=settings.redis_url)
+    use_looking_backends(app)
     app.conf.update({**SAFE_DEFAULTS, **conf})
     # Asked of the app, because a URL in `conf` or in CELERY_BROKER_URL goes before the one in our settings.
     if not app.conf.broker_transport and (transport := transport_for(app.conf.broker_url)):

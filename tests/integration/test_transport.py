@@ -89,11 +89,13 @@ def test_no_message_is_lost_by_consumers_killed_at_random_moments(
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.integration.transport_consumer", "orchestrator.celery.transport"])
     moments = random.Random(6)
-    sent = [str(number) for number in range(KILLS * 40)]
-    with connect(valkey_url) as connection:
-        publish(connection, queue, *sent)
+    sent: list[str] = []
 
-    for _ in range(KILLS):
+    for round_number in range(KILLS):
+        fresh = [f"{round_number}.{number}" for number in range(40)]  # however fast a consumer is, the next has work
+        with connect(valkey_url) as connection:
+            publish(connection, queue, *fresh)
+        sent += fresh
         before = server.llen(f"seen:{queue}")
         process = processes.Process(target=consume, args=(valkey_url, queue, LEASE_SECONDS))
         process.start()
