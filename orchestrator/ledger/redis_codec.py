@@ -20,6 +20,8 @@ from orchestrator.usage import Usage
 # In the order of spending.lua.
 _SPENT: tuple[Quantity, ...] = ("turns", "tokens", "money", "tool_calls")
 _WARNED: tuple[Quantity, ...] = (*_SPENT, "seconds")
+_WAIT = "wait:"
+"""Of the names of a run's fields that are open waits, what stands before the call id."""
 
 UNKNOWN_OUTPUT = dump_entry(entry_rules.unknown_output("", ""))
 EXPIRED = dump_entry(Decided(call_id="", expired=True))
@@ -212,6 +214,12 @@ def _load_readable(log: Sequence[str]) -> tuple[list[Entry], MessageError | None
     return entries, None
 
 
+def _read_waits(fields: Mapping[str, str]) -> dict[str, str]:
+    old_format: dict[str, str] = json.loads(fields.get("waits", "{}"))
+    waits = {name.removeprefix(_WAIT): child for name, child in fields.items() if name.startswith(_WAIT)}
+    return old_format | waits
+
+
 def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
     """A run's hash. A run that was only cancelled in advance does not exist yet."""
     if "status" not in fields:
@@ -229,7 +237,7 @@ def read_summary(run_id: str, fields: Mapping[str, str]) -> RunSummary | None:
         cancel="cancel" in fields,
         outcome=load_outcome(outcome) if outcome else None,
         parent=(parent, fields["parent_call"]) if parent else None,
-        waits=json.loads(fields.get("waits", "{}")),
+        waits=_read_waits(fields),
         tries=int(fields["tries"]),
         size=int(fields["size"]),
         tags=tuple(json.loads(fields.get("tags", "[]"))),

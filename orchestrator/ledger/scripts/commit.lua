@@ -20,7 +20,7 @@ local function set_outcome(id, outcome)
   settle_started_calls(id)
   add_entry(id, outcome)
   set(id, 'outcome', outcome)
-  for _, child in pairs(get_json(id, 'waits')) do
+  for _, child in pairs(waits_of(id)) do
     cancel_run(child)
   end
   -- For whoever waits for it now; a user who may not publish must not stop a run from ending.

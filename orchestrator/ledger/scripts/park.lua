@@ -50,20 +50,22 @@ else
   redis.call('HDEL', run_key(id), 'failures_left')
 end
 
-local waits, has_failed = {}, false
+forget_waits(id)
+local has_failed = false
+-- False: the child has ended, and its report is here.
 local function wait_for(call, child)
   local ended = get(child, 'outcome')
   if ended then
     add_entry(id, child_ended(child, call, ended))
     has_failed = is_one_failure_too_many(id, ended) or has_failed
-  else
-    waits[call] = child
+    return false
   end
+  open_wait(id, call, child)
+  return true
 end
 
 for i, child in ipairs(args.children) do
-  wait_for(child.parent_call, child.run_id)
-  if waits[child.parent_call] then
+  if wait_for(child.parent_call, child.run_id) then
     if child.is_counted and has_budget(id) and not get(child.run_id, 'status') then
       count_spent(id, 'tool_calls', 1)
     end
@@ -77,10 +79,9 @@ for call, child in pairs(args.known_waits) do
   wait_for(call, child)
 end
 
-set_json(id, 'waits', waits)
 local is_decided = ask()
 local only_sleeps = args.timer_at and #args.children == 0
-if is_decided or has_failed or not (next(waits) or #args.questions > 0 or only_sleeps) then
+if is_decided or has_failed or not (has_waits(id) or #args.questions > 0 or only_sleeps) then
   wake(id)
   return {false, pointers}
 end

@@ -6,7 +6,7 @@ local function pause_run(run)
   local status, outcome, is_cancelled = unpack(redis.call('HMGET', run_key(run), 'status', 'outcome', 'cancel'))
   if status and not outcome and not is_cancelled then
     redis.call('HSETNX', run_key(run), 'pause', args.request)
-    for _, child in pairs(get_json(run, 'waits')) do
+    for _, child in pairs(waits_of(run)) do
       pause_run(child)
     end
   end

@@ -8,7 +8,7 @@ local function resume_run(run)
   if status == 'parked' and resting then
     wake(run)
   end
-  for _, child in pairs(get_json(run, 'waits')) do
+  for _, child in pairs(waits_of(run)) do
     resume_run(child)
   end
 end

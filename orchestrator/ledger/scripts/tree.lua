@@ -1,5 +1,47 @@
 -- A run and those below it: how they begin, report and are cancelled.
 
+-- A wait is a field of the run: `wait:<call id>` with the child's id. A child's end then costs the same, however many
+-- others are waited for.
+local function open_wait(id, call, child)
+  local is_new = redis.call('HSET', run_key(id), 'wait:' .. call, child)
+  redis.call('HINCRBY', run_key(id), 'open_waits', is_new)
+end
+
+-- They used to be one field, in JSON. A run that was parked so gets the others.
+local function split_waits(id)
+  local waits = get(id, 'waits')
+  if waits then
+    redis.call('HDEL', run_key(id), 'waits')
+    for call, child in pairs(cjson.decode(waits)) do
+      open_wait(id, call, child)
+    end
+  end
+end
+
+local function has_waits(id)
+  return (tonumber(get(id, 'open_waits')) or 0) > 0
+end
+
+-- The children by call id.
+local function waits_of(id)
+  split_waits(id)
+  local waits, fields = {}, has_waits(id) and redis.call('HGETALL', run_key(id)) or {}
+  for i = 1, #fields, 2 do
+    local call = string.match(fields[i], '^wait:(.*)$')
+    if call then
+      waits[call] = fields[i + 1]
+    end
+  end
+  return waits
+end
+
+local function forget_waits(id)
+  for call in pairs(waits_of(id)) do
+    redis.call('HDEL', run_key(id), 'wait:' .. call)
+  end
+  redis.call('HDEL', run_key(id), 'open_waits')
+end
+
 local function tell_holder(id)
   redis.call('XADD', settings.cancels, 'MAXLEN', '~', settings.cancels_kept, '*', 'r', id)
   redis.call('PEXPIRE', settings.cancels, settings.retention)
@@ -30,7 +72,7 @@ local function cancel_run(id, reason)
       queue_run(id)
       point_to(id)
     end
-    for _, child in pairs(get_json(id, 'waits')) do
+    for _, child in pairs(waits_of(id)) do
       cancel_run(child, reason)
     end
   end
@@ -95,14 +137,13 @@ local function close_wait(id, wait, entry, outcome)
   if get(id, 'status') ~= 'parked' then
     return
   end
-  local waits = get_json(id, 'waits')
-  if not waits[wait] then
+  split_waits(id)
+  if redis.call('HDEL', run_key(id), 'wait:' .. wait) == 0 then
     return
   end
   add_entry(id, entry)
-  waits[wait] = nil
-  set_json(id, 'waits', waits)
-  if is_one_failure_too_many(id, outcome) or not next(waits) then
+  set(id, 'open_waits', get(id, 'open_waits') - 1)
+  if is_one_failure_too_many(id, outcome) or not has_waits(id) then
     wake(id)
   end
 end
