@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher(Protocol):
-    """Sends the message that a pointer stands for."""
+    """Sends the messages that pointers stand for."""
 
-    def publish(self, pointer: Pointer) -> None:
-        """Send it now. Raises what the broker raises; the ledger publishes again after a grace."""
+    def publish(self, pointers: Sequence[Pointer]) -> None:
+        """Send them now. Raises what the broker raises; the ledger publishes again after a grace."""
 
 
 class Client:
@@ -132,8 +132,8 @@ class Client:
 
     def publish(self, pointers: Sequence[Pointer]) -> None:
         """Send the messages of queued steps."""
-        for pointer in pointers:
-            self._publisher.publish(pointer)
+        if pointers:
+            self._publisher.publish(pointers)
 
     def _prepare(
         self,
@@ -186,11 +186,13 @@ class Client:
 
     async def _try_to_send(self, pointers: Sequence[Pointer]) -> None:
         """They are in the ledger: if the broker is away, a worker publishes them when their deadline passes."""
-        for pointer in pointers:
-            try:
-                await self.send([pointer])
-            except Exception:
-                logger.exception("Publishing run %s failed. It is queued; a worker will publish it.", pointer.run_id)
+        if not pointers:
+            return
+        try:
+            await asyncio.to_thread(self.publish, await self.address(pointers))
+        except Exception:
+            names = [pointer.run_id for pointer in pointers]
+            logger.exception("Publishing runs %s failed. They are queued; a worker will publish them.", names)
 
     def _name_elsewhere(self, target: Runnable | str) -> str | None:
         """The name of an agent or flow that is not loaded here."""

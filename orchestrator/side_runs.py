@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -102,25 +102,27 @@ class LocalSideRuns:
             logger.warning("Run %s is taken up again, because the ledger was away: %s", pointer.run_id, error)
 
 
-def carry_out_here(engine: Callable[[], Engine], publish: Callable[[Pointer], None]) -> CarryOut:
+def carry_out_here(engine: Callable[[], Engine], publish: Callable[[Sequence[Pointer]], None]) -> CarryOut:
     """Performs steps in this process. Those of agents with a queue of their own, and what follows, are published."""
 
     async def carry_out(pointer: Pointer, worker: str) -> None:
         if pointer.queue is not None:
-            await _try_to_publish(publish, pointer)
+            await _try_to_publish(publish, [pointer])
             return
         message_id = f"beside/{uuid.uuid4()}"
         performed = await perform(engine(), pointer.run_id, pointer.step, message_id=message_id, worker=worker)
-        for following in performed.pointers:
-            await _try_to_publish(publish, following)
+        await _try_to_publish(publish, performed.pointers)
         if performed.kind == "ended" and performed.claim is not None:
             await engine().ledger.close(performed.claim)
 
     return carry_out
 
 
-async def _try_to_publish(publish: Callable[[Pointer], None], pointer: Pointer) -> None:
+async def _try_to_publish(publish: Callable[[Sequence[Pointer]], None], pointers: Sequence[Pointer]) -> None:
+    if not pointers:
+        return
     try:
-        await asyncio.to_thread(publish, pointer)
+        await asyncio.to_thread(publish, pointers)
     except Exception:
-        logger.exception("Publishing run %s failed. It is queued, and a worker will publish it.", pointer.run_id)
+        names = [pointer.run_id for pointer in pointers]
+        logger.exception("Publishing runs %s failed. They are queued, and a worker will publish them.", names)

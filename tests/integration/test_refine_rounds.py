@@ -70,7 +70,7 @@ class Loop:
         return [key for key in found if not live or self._client.ttl(key) == -1]
 
     def _send(self, pointer: Pointer) -> None:
-        self._publisher.publish(pointer)
+        self._publisher.publish([pointer])
         message: Any = self._client.rpop(f"{self._namespace}.celery")
         self.message_sizes.append(len(message))
 

@@ -66,10 +66,11 @@ class InProcess:
         """Where limits are kept."""
         return self._limits
 
-    def publish(self, pointer: Pointer) -> None:
-        """Perform the step on the background loop."""
-        if not self._is_busy:
-            asyncio.run_coroutine_threadsafe(self._perform(pointer), background.loop)
+    def publish(self, pointers: Sequence[Pointer]) -> None:
+        """Perform the steps on the background loop."""
+        for pointer in pointers:
+            if not self._is_busy:
+                asyncio.run_coroutine_threadsafe(self._perform(pointer), background.loop)
 
     def announce(self, task: str, *, worker: str, queue: str | None = None) -> None:
         """A worker says that it has loaded a task."""
@@ -84,7 +85,6 @@ class InProcess:
         performed = await perform(
             self._engine, pointer.run_id, pointer.step, message_id=str(uuid.uuid4()), worker="here@host"
         )
-        for following in performed.pointers:
-            self.publish(following)
+        self.publish(performed.pointers)
         if performed.kind == "ended" and performed.claim is not None:
             await self.ledger.close(performed.claim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -128,9 +129,9 @@ def test_a_judge_with_a_queue_is_asked_there() -> None:
     published: list[tuple[str, str | None]] = []
 
     class Office(InProcess):
-        def publish(self, pointer: Pointer) -> None:
-            published.append((pointer.task, pointer.queue))
-            super().publish(pointer)
+        def publish(self, pointers: Sequence[Pointer]) -> None:
+            published.extend((pointer.task, pointer.queue) for pointer in pointers)
+            super().publish(pointers)
 
     judge = judging()
     judge.queue = "judges"

@@ -86,7 +86,7 @@ def test_event_of_a_message_that_the_worker_sends_goes_with_the_others(worker: W
     EventBatches(worker.consumer).start(worker.consumer)
     worker.finish_task()
 
-    worker.publisher.publish(Pointer("run", 2, "agents.specialist"))
+    worker.publisher.publish([Pointer("run", 2, "agents.specialist")])
     run_timers(worker.hub)
 
     assert worker.heard() == [2]
