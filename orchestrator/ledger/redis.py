@@ -23,6 +23,7 @@ from orchestrator.ledger.entry_rules import read_entries
 from orchestrator.ledger.live import START, Notice, Position
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
+from orchestrator.ledger.redis_known_logs import KnownLog, KnownLogs
 from orchestrator.ledger.redis_live import RedisLive
 from orchestrator.ledger.redis_outcomes import OutcomeNews
 from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
@@ -55,6 +56,7 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         self._connection = RedisConnection(url, patience_seconds=patience_seconds)
         self._scripts = RedisScripts(self._connection, self._keys, self.settings)
         self._news = OutcomeNews(self._connection)
+        self._known_logs = KnownLogs()
 
     # ---- scripts ----------------------------------------------------------------------------
 
@@ -73,8 +75,17 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         if brief:
             arguments["lease"] = milliseconds(self.settings.grace_seconds)
         entries = [dump_entry(new.entry)] if new else []
+        known = self._known_logs.find(run_id)
+        if known.last:
+            arguments["known"] = known.last
         answer = await self._scripts.call("claim", arguments, entries, run_id=run_id)
-        return codec.read_claim(run_id, step, answer) if answer else None
+        if not answer:
+            return None
+        *parts, last, is_known = answer
+        known = known if is_known else KnownLog()
+        claim = codec.read_claim(run_id, step, parts, known=known.entries)
+        self._known_logs.keep(claim, last, known.characters + sum(map(len, parts[0])))
+        return claim
 
     async def append(
         self,

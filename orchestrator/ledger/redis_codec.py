@@ -167,8 +167,8 @@ def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
     ]
 
 
-def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
-    """The answer of `claim`."""
+def read_claim(run_id: str, step: int, answer: Sequence[Any], *, known: Sequence[Entry] = ()) -> Claim:
+    """The answer of `claim`; `known`: the entries that come before those in it."""
     log, (fence, size, task, cancel, outcome, parent, parent_call, continuation), notice = answer
     entries, damage = _load_readable(log)
     return Claim(
@@ -177,7 +177,7 @@ def read_claim(run_id: str, step: int, answer: Sequence[Any]) -> Claim:
         fence=int(fence),
         size=int(size),
         task=task,
-        entries=entries,
+        entries=[*known, *entries],
         cancel=bool(cancel),
         outcome=load_outcome(outcome) if outcome else None,
         parent=(parent, parent_call) if parent else None,

@@ -35,7 +35,9 @@ if not may_take() then
   return false
 end
 
-local log, last = {}, '-'
+-- The claimer has read the log up to `known`, unless the server has lost that since, with its power, say.
+local knows = args.known ~= nil and #redis.call('XRANGE', log_key(id), args.known, args.known) > 0
+local log, last = {}, args.known
 local function read_on(from)
   for _, item in ipairs(redis.call('XRANGE', log_key(id), from, '+')) do
     last = item[1]
@@ -43,7 +45,7 @@ local function read_on(from)
   end
 end
 
-read_on('-')
+read_on(knows and '(' .. last or '-')
 for _, text in ipairs(log) do
   check_version(text)
 end
@@ -80,4 +82,4 @@ end
 read_on('(' .. last)
 local fields = redis.call('HMGET', run_key(id), 'fence', 'size', 'task', 'cancel', 'outcome', 'parent', 'parent_call',
   'continuation')
-return {log, fields, notice(id)}
+return {log, fields, notice(id), last, knows}
