@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from celery import Celery
 
+from orchestrator.loop import background
 from orchestrator.settings import Settings
 from tests.acceptance.shop import Shop, build_shop
 from tests.support.model_scripts import ModelScripts
-from tests.support.stack import Process, Stack
+from tests.support.stack import Process, Stack, wait_until
 
 APP = "tests.acceptance.shop_app"
 _PATIENCE = ("lease_seconds", "grace_seconds")
@@ -80,6 +82,19 @@ def start_two_workers(stack: Stack) -> None:
 def serve_queue(shop: Shop, queue: str) -> None:
     """Have a worker that runs consume one more queue."""
     shop.app.control.add_consumer(queue, destination=["main@test"], reply=True)
+
+
+def messages(app: Celery) -> int:
+    """How many wait in the queue `celery` or in a worker's hands."""
+    client = app.backend.client
+    return int(client.llen("celery")) + sum(client.hlen(key) for key in client.scan_iter("_leases.unacked.*"))
+
+
+def wait_until_loaded(app: Celery, task: str) -> None:
+    """Blocks until a worker has said that it has a task."""
+    ledger = app.orchestrator.ledger
+    has_it = lambda: any(record.task == task for record in background.run(ledger.loaded()))  # noqa: E731
+    wait_until(has_it, f"a worker has said that it has {task}")
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def _judge(rehearsal: Rehearsal) -> Say | Call:
 async def wait_for_flag(input: str) -> str:
     """Wait until a test sets the flag."""
     record(f"waiting:{input}", "waits")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not has_flag(input):
         if time.monotonic() > deadline:
             raise TimeoutError(f"nobody set the flag {input}")

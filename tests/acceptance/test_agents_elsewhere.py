@@ -9,10 +9,11 @@ import pytest
 
 from orchestrator.errors import UserError
 from orchestrator.loop import background
+from tests.acceptance.conftest import wait_until_loaded
 from tests.acceptance.shop import Quote, Shop
-from tests.support.stack import REPOSITORY, Stack, wait_until
+from tests.support.stack import REPOSITORY, Stack
 
-SECONDS = 20
+SECONDS = 60
 
 PRODUCER = """
 import sys
@@ -22,16 +23,20 @@ from orchestrator import install
 app = Celery("producer", broker=sys.argv[1], backend=sys.argv[1])
 orchestrator = install(app)
 runs = [orchestrator.submit(name, "a") for name in sys.argv[2:]]
-print([run.result(20) for run in runs])
+print([run.result(60) for run in runs])
 print({event.entry.worker for run in runs for event in run.events() if event.type == "invocation"})
 """
 
 
-def test_process_without_the_agents_code_submits_by_name(stack: Stack) -> None:
+def test_process_without_the_agents_code_submits_by_name(shop: Shop, stack: Stack) -> None:
+    wait_until_loaded(shop.app, "agents.triage")
+
     assert submit_elsewhere(stack, "triage", "pricer")[0] == "['closed(a)', {'item': 'a', 'cents': 100}]"
 
 
-def test_agent_submitted_by_name_goes_to_its_own_queue(stack: Stack) -> None:
+def test_agent_submitted_by_name_goes_to_its_own_queue(shop: Shop, stack: Stack) -> None:
+    wait_until_loaded(shop.app, "agents.faraway")
+
     assert submit_elsewhere(stack, "faraway") == ["['faraway(a)']", "{'heavy@test'}"]
 
 
@@ -41,7 +46,7 @@ def test_agent_of_this_process_can_be_submitted_by_name(shop: Shop) -> None:
 
 def test_handoff_goes_to_an_agent_that_only_other_workers_have(shop: Shop, stack: Stack) -> None:
     stack.start_worker("annex", app="tests.acceptance.annex_app", queues="annex")
-    wait_until(lambda: is_loaded(shop, "agents.annex"), "the new worker has said what it has")
+    wait_until_loaded(shop.app, "agents.annex")
 
     assert shop.sender.submit("a").result(SECONDS) == "annex(a)"
 
@@ -57,11 +62,6 @@ def test_blocking_call_on_our_own_loop_is_refused(shop: Shop) -> None:
 # ---- helpers ------------------------------------------------------------------------------------
 
 
-def is_loaded(shop: Shop, task: str) -> bool:
-    records = background.run(shop.app.orchestrator.ledger.loaded())
-    return any(record.task == task for record in records)
-
-
 def submit_elsewhere(stack: Stack, *names: str) -> list[str]:
     """The lines that a producer in a process of its own prints."""
     done = subprocess.run(
@@ -69,7 +69,7 @@ def submit_elsewhere(stack: Stack, *names: str) -> list[str]:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -22,7 +22,7 @@ from orchestrator import (
     ToolRemoved,
 )
 from orchestrator.loop import background
-from tests.acceptance.conftest import impatient, producing, start_worker
+from tests.acceptance.conftest import impatient, messages, producing, start_worker
 from tests.acceptance.office import build_office
 from tests.acceptance.shop import Shop
 from tests.support.model_scripts import ModelScripts
@@ -88,8 +88,9 @@ def test_a_run_that_asks_holds_neither_worker_nor_message(
     assert (question.run_id, question.call_id, question.kind) == (run.id, "c1", "approval")
     assert (question.agent, question.tool, json.loads(question.arguments)) == ("cashier", "refund", {"input": key})
     assert office.effects(f"look:{key}") == ["looked"]
+    # A message that was sent again, because nobody had taken the first one soon, is taken and dropped.
+    wait_until(lambda: messages(office.app) == 0, "there is no message")
     assert background.run(office.app.orchestrator.ledger.reconcile(10)) == []
-    assert office.app.backend.client.llen("celery") == 0
 
     run.approve(question)
 

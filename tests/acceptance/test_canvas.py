@@ -16,7 +16,7 @@ from orchestrator.errors import UserError
 from tests.acceptance.shop import Shop
 from tests.support.stack import wait_until
 
-SECONDS = 30
+SECONDS = 60
 
 
 @dataclass(frozen=True)

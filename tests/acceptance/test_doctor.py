@@ -34,7 +34,7 @@ def orchestrator(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[s
         env={**os.environ, **stack.environment},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
 

@@ -10,7 +10,7 @@ from tests.acceptance.conftest import APP, producing, serve_queue
 from tests.acceptance.shop import Shop
 from tests.support.stack import Stack, wait_until
 
-SECONDS = 20
+SECONDS = 60
 
 
 def test_events_come_while_the_run_is_going_on(shop: Shop, key: str) -> None:

@@ -22,7 +22,7 @@ from tests.acceptance.shop_flows import MANY, random_specs
 from tests.support.flow_specs import Broken, evaluate
 from tests.support.stack import Stack, wait_until
 
-SECONDS = 50
+SECONDS = 60
 
 
 def tree_of(shop: Shop, run: Run) -> RunNode:
@@ -100,9 +100,9 @@ def test_submitting_twice_starts_one_run(shop: Shop, key: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_thousand_members(shop: Shop) -> None:
-    assert shop.wide.submit("x").result(200) == MANY
+    assert shop.wide.submit("x").result(500) == MANY
 
 
 def test_a_flow_is_submitted_by_name(shop: Shop) -> None:
@@ -190,7 +190,7 @@ def test_a_member_that_fails_ends_the_parallel_and_its_siblings_at_once(shop: Sh
         run.result(SECONDS)
 
     siblings = lambda: [node.state for node in tree_of(shop, run).walk() if node.name in ("waiter", "impatient")]  # noqa: E731
-    wait_until(lambda: not {"queued", "running", "parked"} & set(siblings()), "all have ended", timeout_seconds=20)
+    wait_until(lambda: not {"queued", "running", "parked"} & set(siblings()), "all have ended")
     assert sorted(siblings()) == ["cancelled"] * 3 + ["failed"] * 2
 
 
@@ -216,7 +216,7 @@ def test_cancel_reaches_members_that_run_wait_and_have_not_begun(shop: Shop, key
     with pytest.raises(RunCancelled):
         run.result(SECONDS)
     ends = lambda: [node.state for node in tree_of(shop, run).walk()]  # noqa: E731
-    wait_until(lambda: not {"queued", "running", "parked"} & set(ends()), "all have ended", timeout_seconds=20)
+    wait_until(lambda: not {"queued", "running", "parked"} & set(ends()), "all have ended")
     assert set(ends()) <= {"cancelled", "answered"}
     assert len(shop.effects(f"waiting:{key}")) == 3
 

@@ -13,7 +13,7 @@ from tests.acceptance.conftest import APP, impatient
 from tests.acceptance.shop import Shop
 from tests.support.stack import Stack, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SECONDS = 60
 

@@ -13,9 +13,10 @@ import pytest
 
 from orchestrator import Orchestrator, Settings, create_app
 from orchestrator.loop import background
+from tests.acceptance.conftest import wait_until_loaded
 from tests.support.stack import REPOSITORY, Stack, wait_until
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 SECONDS = 60
 PAGE = REPOSITORY / "docs" / "jobs.md"
@@ -64,6 +65,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def producer(stack: Stack) -> Iterator[Orchestrator]:
     """A producer that has none of the jobs, and submits them by name."""
     app = create_app("producer", settings=Settings(redis_url=stack.url))
+    wait_until_loaded(app, "agents.triage")
     yield app.orchestrator
     gc.collect()  # results unsubscribe when they are collected, which takes the server
     app.close()

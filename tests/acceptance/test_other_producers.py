@@ -17,7 +17,7 @@ from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import message, tool_call
 from tests.support.stack import Stack, wait_until
 
-SECONDS = 45
+SECONDS = 60
 NEVER = 3600
 """A grace that no test outlasts: what goes on within it was sent to where it is read."""
 

@@ -19,7 +19,7 @@ from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import Reply, message, tool_call
 from tests.support.stack import Process, Stack, wait_until
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def counted_now(shop: Shop, run: Run, kind: str) -> int:
 def test_worker_that_stood_still_for_longer_than_its_lease_changes_nothing_when_it_goes_on(
     shop: Shop, stack: Stack, scripts: ModelScripts, worker: Process, key: str
 ) -> None:
-    zombies = Reply(items=[message("from the zombie")], delay_seconds=0.5)
+    zombies = Reply(items=[message("from the zombie")], delay_seconds=4)  # time enough to stop its worker
     scripts.add(key, [tool_call("charge", {"input": key})], zombies, [message("from the heir")])
     result = chain(shop.careful.s(key), shop.note.s(key=key)).apply_async()
     wait_until(lambda: len(scripts.asked(key)) == 2, "the model is asked for the second time")

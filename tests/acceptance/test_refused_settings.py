@@ -24,7 +24,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 def test_worker_refuses_a_setting_that_repeats_runs(stack: Stack) -> None:
     worker = stack.start_worker(environment=FORGETFUL, wait=False)
 
-    wait_until(lambda: not worker.is_running, "the worker has ended", timeout_seconds=40)
+    wait_until(lambda: not worker.is_running, "the worker has ended", timeout_seconds=120)
 
     assert worker.exit_code == 1
     assert "This worker does not start: ORCHESTRATOR_RETENTION_SECONDS is 1" in worker.log
@@ -38,7 +38,7 @@ def test_worker_refuses_a_server_that_throws_runs_away(stack: Stack) -> None:
 
     worker = stack.start_worker(wait=False)
 
-    wait_until(lambda: not worker.is_running, "the worker has ended", timeout_seconds=40)
+    wait_until(lambda: not worker.is_running, "the worker has ended", timeout_seconds=120)
     assert "maxmemory-policy noeviction" in worker.log
 
 

@@ -15,7 +15,7 @@ from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import message, tool_call
 from tests.support.stack import Process, Stack, wait_until
 
-SECONDS = 45
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from orchestrator import Run
 from orchestrator.errors import RunCancelled, WrongRunState
 from tests.acceptance.conftest import APP, impatient, replace_worker, start_worker
 from tests.acceptance.shop import Shop
-from tests.support.stack import Process, Stack, wait_until
+from tests.support.stack import Process, Stack, wait_until, wait_until_on_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SECONDS = 60
 
@@ -70,6 +70,7 @@ def test_cancel_is_obeyed_although_the_server_restarts_at_the_same_time(
     run = shop.waiter.submit(key)
     wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
 
+    wait_until_on_disk(stack.url)
     stack.valkey.kill()
     stack.valkey.start()
     run.cancel("closing time")

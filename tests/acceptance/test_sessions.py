@@ -14,7 +14,7 @@ from tests.support.model_scripts import ModelScripts
 from tests.support.model_server import Reply, message, tool_call
 from tests.support.stack import Process, Stack, wait_until
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +117,13 @@ def test_interrupting_message_ends_the_run_at_work(
 def test_waiting_run_can_be_cancelled(
     shop: Shop, session: Session, scripts: ModelScripts, worker: Process, key: str
 ) -> None:
-    scripts.add(key, Reply(items=[message("one")], delay_seconds=2), [message("three")])
-    runs = [session.submit(shop.echo, f"{key} {number}") for number in range(3)]
+    scripts.add(key, [tool_call("wait_for_flag", {"input": key})], [message("one")], [message("three")])
+    runs = [session.submit(shop.waiter, f"{key} {number}") for number in range(3)]
 
     runs[1].cancel()
 
     with pytest.raises(RunCancelled):
         runs[1].result(SECONDS)
+    shop.set_flag(key)
     assert [runs[0].result(SECONDS), runs[2].result(SECONDS)] == ["one", "three"]
     assert words(session) == [f"{key} 0", "one", f"{key} 2", "three"]

@@ -9,7 +9,7 @@ from celery import chain, chord
 
 from tests.acceptance.shop import Quote, Shop
 
-SECONDS = 30
+SECONDS = 60
 
 
 # ---- the ways to send an agent ------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.acceptance.conftest import APP, impatient
 from tests.acceptance.shop import Shop
 from tests.support.stack import REPOSITORY, Stack, wait_until
 
-SECONDS = 30
+SECONDS = 60
 SLOW = {"ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "3"}
 TEXT = " ".join(f"word{number}" for number in range(60))
 STREAM = {"stream": True}
@@ -28,7 +28,7 @@ STREAM = {"stream": True}
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One worker, whose model takes seconds to write a reply."""
-    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**impatient(2), **SLOW}) as stack:
+    with Stack(tmp_path_factory.mktemp("stack"), app=APP, environment={**impatient(), **SLOW}) as stack:
         stack.start_worker()
         yield stack
 

@@ -13,7 +13,7 @@ from orchestrator.errors import InvalidInput, ResultTimeout, RunConflict, RunNot
 from tests.acceptance.shop import Basket, Quote, Shop
 from tests.support.stack import wait_until
 
-SECONDS = 20
+SECONDS = 60
 
 
 # ---- results ------------------------------------------------------------------------------------

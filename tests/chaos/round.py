@@ -22,7 +22,7 @@ from tests.support.stack import Process, Stack
 APP = "tests.chaos.chaos_app"
 WORKERS = 3
 POLL_SECONDS = 0.5
-SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 90.0
 """Longer than a lease: what was delivered, but not closed, is closed by then."""
 
 

@@ -31,7 +31,7 @@ def test_every_run_ends_once_while_workers_and_the_server_are_killed(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_every_run_ends_once_after_the_servers_last_second_is_lost(
     tmp_path: Path, chaos_runs: int, print_figures: Any
 ) -> None:
@@ -49,5 +49,5 @@ def test_every_run_ends_once_after_the_servers_last_second_is_lost(
 def make_scale(runs: int) -> Scale:
     """A round of a few seconds, or with the times of production."""
     if runs <= SHORT_ROUND_RUNS:
-        return Scale(runs, submit_seconds=9.0, bound_seconds=60.0, plan=SHORT_PLAN, environment=FAST_RECOVERY)
+        return Scale(runs, submit_seconds=9.0, bound_seconds=240.0, plan=SHORT_PLAN, environment=FAST_RECOVERY)
     return Scale(runs, submit_seconds=runs / RUNS_A_SECOND, bound_seconds=240.0, plan=FULL_PLAN)

@@ -15,12 +15,13 @@ import pytest
 from celery import Celery
 
 from orchestrator import Settings
+from orchestrator.embedded import EmbeddedValkey
 from tests.conformance.case import load_cases
 from tests.conformance.kit import TOOLS_QUEUE, Records
 from tests.conformance.sides import ScriptPlayer, build_app
 from tests.support.model_server import ModelServer
 
-WORKER_START_SECONDS = 55.0
+WORKER_START_SECONDS = 120.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,13 +39,17 @@ class Sides:
 
 
 @pytest.fixture(scope="session")
-def sides(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
-    """Both sides, ready."""
+def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+    """Both sides, ready. With a server of their own: the worker would take messages that are other tests'."""
     load_cases()
     folder = tmp_path_factory.mktemp("conformance")
-    with ModelServer(handler=ScriptPlayer()) as sdk_server, ModelServer(handler=ScriptPlayer()) as engine_server:
+    with (
+        EmbeddedValkey(folder / "valkey") as valkey,
+        ModelServer(handler=ScriptPlayer()) as sdk_server,
+        ModelServer(handler=ScriptPlayer()) as engine_server,
+    ):
         variables = {
-            "ORCHESTRATOR_REDIS_URL": valkey_url,
+            "ORCHESTRATOR_REDIS_URL": valkey.url,
             "ORCHESTRATOR_NAMESPACE": "conformance",
             "ORCHESTRATOR_MODEL_API": "responses",
             "ORCHESTRATOR_MODEL_MAX_RETRIES": "0",
@@ -64,7 +69,7 @@ def sides(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield Sides(sdk_server, Records(folder, "sdk"), engine_server, records, settings, agents)
         finally:
             worker.terminate()
-            worker.wait(timeout=20)
+            worker.wait(timeout=60)
             app.close()
 
 
@@ -81,7 +86,7 @@ def _start_worker(variables: dict[str, str], log: Path) -> subprocess.Popen[byte
 def _wait_for_worker(app: Celery, worker: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + WORKER_START_SECONDS
     while time.monotonic() < deadline and worker.poll() is None:
-        if app.control.ping(timeout=0.5):
+        if app.control.ping(timeout=1.0):
             return
     worker.terminate()
     raise RuntimeError(f"The worker did not start:\n{log.read_text()}")

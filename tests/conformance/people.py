@@ -10,7 +10,7 @@ import agents
 
 from orchestrator import Run
 
-ASK_SECONDS = 20.0
+ASK_SECONDS = 60.0
 
 
 def decide_in_sdk(result: agents.RunResult, said: Mapping[str, bool | str]) -> Any:

@@ -25,7 +25,7 @@ from tests.conformance.kit import EngineKit, Records, SdkKit, _recording
 from tests.conformance.people import decide_in_engine, decide_in_sdk
 from tests.support.model_server import ModelServer, error
 
-RESULT_SECONDS = 20.0
+RESULT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tests.support.model_server import ModelServer
 
 load_cases()
 
-SECONDS = 20
+SECONDS = 60
 CONVERSATIONS = ["a_conversation", "a_conversation_with_tools", "a_conversation_with_a_handoff"]
 
 

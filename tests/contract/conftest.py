@@ -78,6 +78,6 @@ async def store(request: pytest.FixtureRequest, namespace: str) -> AsyncIterator
 @pytest.fixture
 def hasty_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What lapses does so within a test. In its own limits only: the store keeps what it made of a limit."""
-    monkeypatch.setattr(limits, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(limits, "LEASE_SECONDS", 3.0)
     for name in ("PRESENCE_SECONDS", "CALLED_SECONDS"):
         monkeypatch.setattr(limits, name, 0.2)

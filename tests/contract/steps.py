@@ -78,7 +78,7 @@ async def child_reports(ledger: Ledger, run_id: str = "run") -> list[tuple[str, 
     return [(entry.call_id, entry.outcome.kind) for entry in entries if isinstance(entry, ChildEnded)]
 
 
-async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = 10.0) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = 60.0) -> Any:
     """The first true answer of the condition."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

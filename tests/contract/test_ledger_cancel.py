@@ -195,8 +195,8 @@ async def test_children_are_cancelled_for_the_same_reason(ledger: Ledger) -> Non
 async def test_holders_hear_of_cancels_at_once(ledger: Ledger) -> None:
     await park(ledger, await start_and_claim(ledger), "c1", "c2")
     await claim(ledger, CHILD_1)
-    start, none_yet = await ledger.follow_cancels(None, timeout_seconds=5)
-    hearing = asyncio.ensure_future(ledger.follow_cancels(start, timeout_seconds=20))
+    start, none_yet = await ledger.follow_cancels(None, timeout_seconds=60)
+    hearing = asyncio.ensure_future(ledger.follow_cancels(start, timeout_seconds=60))
     await asyncio.sleep(0.05)
 
     await ledger.cancel("run")
@@ -204,14 +204,14 @@ async def test_holders_hear_of_cancels_at_once(ledger: Ledger) -> None:
     position, heard = await hearing
     assert (none_yet, heard) == ([], [CHILD_1])  # the others are not at work
     assert await ledger.follow_cancels(position, timeout_seconds=0.1) == (position, [])
-    assert await ledger.follow_cancels(None, timeout_seconds=5) == (position, [])
+    assert await ledger.follow_cancels(None, timeout_seconds=60) == (position, [])
 
 
 async def test_a_position_from_before_a_cancel_finds_it_later(ledger: Ledger) -> None:
     await start_and_claim(ledger)
-    start, _ = await ledger.follow_cancels(None, timeout_seconds=5)
+    start, _ = await ledger.follow_cancels(None, timeout_seconds=60)
     await ledger.cancel("run")
 
-    _, heard = await ledger.follow_cancels(start, timeout_seconds=5)
+    _, heard = await ledger.follow_cancels(start, timeout_seconds=60)
 
     assert heard == ["run"]

@@ -16,10 +16,11 @@ from tests.contract.steps import ANSWER, claim, end_child, log_types, new_run, p
 
 
 async def test_a_queued_run_is_published_again_when_nobody_claims_it(hasty: Ledger) -> None:
+    began = time.monotonic()
     pointer = await hasty.start(new_run(queue="fast"))
 
-    assert await hasty.reconcile(10) == []
     assert await until(lambda: hasty.reconcile(10)) == [pointer]
+    assert time.monotonic() - began >= 0.95 * hasty.settings.grace_seconds
 
 
 async def test_queued_runs_are_published_again_more_and_more_seldom(make_ledger: MakeLedger) -> None:
@@ -43,12 +44,16 @@ async def test_queued_runs_are_published_again_more_and_more_seldom(make_ledger:
 
 
 async def test_reconcile_moves_on_no_more_than_it_was_asked_for(hasty: Ledger) -> None:
-    for number in range(3):
-        await hasty.start(new_run(f"run{number}"))
+    left = {f"run{number}" for number in range(3)}
+    for run_id in left:
+        await hasty.start(new_run(run_id))
     await asyncio.sleep(0.25)
 
-    assert len(await hasty.reconcile(2)) == 2
-    assert len(await hasty.reconcile(2)) == 1
+    found = await hasty.reconcile(2)
+    assert len(found) == 2
+    while left := left - {pointer.run_id for pointer in found}:
+        found = await until(lambda: hasty.reconcile(2))
+        assert len(found) <= 2
 
 
 async def test_runs_in_a_long_queue_keep_no_lost_one_waiting(make_ledger: MakeLedger) -> None:
@@ -91,13 +96,13 @@ async def test_a_brief_claim_lapses_after_the_grace_unless_it_is_renewed(make_le
 
 
 async def test_a_renewed_lease_does_not_lapse(make_ledger: MakeLedger) -> None:
-    ledger = make_ledger(LedgerSettings(lease_seconds=0.5))
+    ledger = make_ledger(LedgerSettings(lease_seconds=2.0))
     claimed = await start_and_claim(ledger)
 
-    for _ in range(8):
+    for _ in range(5):
         assert await ledger.renew([("run", claimed.fence)]) == ["held"]
         assert await ledger.reconcile(10) == []
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
 
 
 async def test_an_outcome_whose_delivery_is_lost_is_delivered_again(hasty: Ledger) -> None:
@@ -171,21 +176,22 @@ async def test_children_that_end_in_time_stop_the_timer(ledger: Ledger) -> None:
 # ---- done ---------------------------------------------------------------------------------------
 
 
-async def test_a_closed_run_expires_after_its_retention(hasty: Ledger) -> None:
-    claimed = await start_and_claim(hasty)
-    await hasty.start(new_run("other"))
-    await hasty.end(claimed, 2, [], ANSWER)
-    await hasty.close(claimed)
-    assert [summary.run_id for summary in await hasty.recent(10)] == ["other", "run"]
+async def test_a_closed_run_expires_after_its_retention(make_ledger: MakeLedger) -> None:
+    ledger = make_ledger(LedgerSettings(retention_seconds=3.0))
+    claimed = await start_and_claim(ledger)
+    await ledger.start(new_run("other"))
+    await ledger.end(claimed, 2, [], ANSWER)
+    await ledger.close(claimed)
+    assert [summary.run_id for summary in await ledger.recent(10)] == ["other", "run"]
 
     async def is_gone() -> bool:
-        return await hasty.summary("run") is None
+        return await ledger.summary("run") is None
 
     await until(is_gone)
 
-    assert await log_types(hasty) == []
-    assert [summary.run_id for summary in await hasty.recent(1)] == ["other"]
-    assert await hasty.start(new_run()) is not None
+    assert await log_types(ledger) == []
+    assert [summary.run_id for summary in await ledger.recent(1)] == ["other"]
+    assert await ledger.start(new_run()) is not None
 
 
 async def test_a_closed_run_has_no_deadline(hasty: Ledger) -> None:

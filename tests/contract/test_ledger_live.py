@@ -65,7 +65,7 @@ async def test_pieces_come_before_their_reply_and_behind_the_turn_before(ledger:
     await asyncio.sleep(0.002)
     await ledger.publish_delta("run", piece("bye", turn=2))
 
-    found = await ledger.follow({"run": START}, deltas={"run": START}, timeout_seconds=1)
+    found = await ledger.follow({"run": START}, deltas={"run": START}, timeout_seconds=60)
 
     assert [shown(entry) for _, _, entry in found] == [
         "input",
@@ -82,7 +82,7 @@ async def test_pieces_wake_a_reader(ledger: Ledger) -> None:
     await start_and_claim(ledger)
     [*_, (last, _)] = await ledger.entries("run")
 
-    waiting = asyncio.create_task(ledger.follow({"run": last}, deltas={"run": START}, timeout_seconds=10))
+    waiting = asyncio.create_task(ledger.follow({"run": last}, deltas={"run": START}, timeout_seconds=60))
     await asyncio.sleep(0.05)
     await ledger.publish_delta("run", piece("hi"))
 

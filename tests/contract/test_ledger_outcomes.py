@@ -13,7 +13,7 @@ from orchestrator.ledger.base import Ledger
 from orchestrator.ledger.redis import RedisLedger
 from tests.contract.steps import ANSWER, start_and_claim
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 async def begin_to_wait(ledger: Ledger, run_id: str = "run") -> asyncio.Task[object]:
@@ -83,7 +83,7 @@ async def test_outcome_that_was_published_to_nobody_is_found(
 
 
 async def test_subscription_that_broke_is_made_again(
-    redis_ledger: RedisLedger, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+    redis_ledger: RedisLedger, valkey_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_live, "LOOK_SECONDS", 10 * SECONDS)
     claim = await start_and_claim(redis_ledger)
@@ -92,7 +92,7 @@ async def test_subscription_that_broke_is_made_again(
     async with Redis.from_url(valkey_url) as client:
         await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         async with asyncio.timeout(SECONDS):
-            while not await client.pubsub_channels("*outcome*"):
+            while not await client.pubsub_channels(f"{namespace}:outcome:*"):
                 await asyncio.sleep(0.05)
     await redis_ledger.end(claim, claim.size, [], ANSWER)
 

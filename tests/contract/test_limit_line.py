@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from orchestrator.ledger import limits as rules
 from orchestrator.ledger.limits import LimitStore
 from orchestrator.limits import Limit
@@ -34,8 +36,11 @@ async def test_one_that_comes_back_has_its_old_place(store: LimitStore, hasty_li
     assert await granted(store, limit, [second, first]) == ["first"]
 
 
-async def test_parked_run_is_called_when_its_turn_is_near_and_not_before(store: LimitStore) -> None:
-    limit = Limit(model="parked", requests_per_minute=120)
+async def test_parked_run_is_called_when_its_turn_is_near_and_not_before(
+    store: LimitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "CALL_AHEAD_SECONDS", 50.0)
+    limit = Limit(model="parked", requests_per_minute=12)
     tickets = [ticket(str(number)) for number in range(30)]
     await store.serve(limit, tickets)
     for wish in tickets[2:]:
@@ -45,7 +50,7 @@ async def test_parked_run_is_called_when_its_turn_is_near_and_not_before(store: 
 
     assert called
     assert called == [(f"run-{number}", 1) for number in range(2, 2 + len(called))]
-    assert len(called) <= 1 + rules.CALL_AHEAD_SECONDS * 2
+    assert len(called) <= 1 + rules.CALL_AHEAD_SECONDS / 5
     assert (await store.serve(limit, [])).called == []
 
 

@@ -32,25 +32,29 @@ async def test_requests_are_spread_evenly(store: LimitStore) -> None:
 async def test_no_stretch_of_time_has_more_starts_than_the_limit(store: LimitStore) -> None:
     limit = Limit(model="never", requests_per_minute=6000)
     waiting = [ticket(str(number)) for number in range(400)]
-    starts: list[float] = []
+    starts: list[tuple[float, float]] = []
+    """The earliest and the latest time at which each may be: the store read its clock in between."""
 
     began = time.monotonic()
     while time.monotonic() - began < 1.5:
         asked_at = time.monotonic()
         served = await store.serve(limit, waiting)
+        answered_at = time.monotonic()
         pairs = list(zip(waiting, served.answers, strict=True))
-        starts += [asked_at + answer.seconds for _, answer in pairs if answer.is_granted]
+        granted_now = [answer.seconds for _, answer in pairs if answer.is_granted]
+        starts += [(asked_at + seconds, answered_at + seconds) for seconds in granted_now]
         waiting = [wish for wish, answer in pairs if not answer.is_granted]
         await asyncio.sleep(0.05)
 
-    # By the starts that the store gave out; the clock is read just before the store reads it.
-    for first in starts:
-        assert sum(first <= start < first + 0.5 for start in starts) <= 50 + 5
+    # By the starts that the store gave out, as far as they are surely within half a second of each other.
+    for earliest_first, latest_first in starts:
+        within = sum(latest_first <= earliest and latest < earliest_first + 0.5 for earliest, latest in starts)
+        assert within <= 50 + 5
     assert len(starts) > 50  # how many a busy machine gets through: tests/unit/test_limit_shares.py
 
 
 async def test_pause_costs_no_burst(store: LimitStore) -> None:
-    limit = Limit(model="calm", requests_per_minute=60)
+    limit = Limit(model="calm", requests_per_minute=6)
     assert await granted(store, limit, [ticket("a")]) == ["a"]
     assert await granted(store, limit, [ticket("b"), ticket("c")]) == []
 
@@ -63,12 +67,12 @@ async def test_burst_lets_some_go_at_once(store: LimitStore) -> None:
 
 async def test_tokens_hold_the_next_call_back(store: LimitStore) -> None:
     limit = Limit(model="tokens", tokens_per_minute=60_000)
-    assert await granted(store, limit, [ticket("a", tokens=2000)]) == ["a"]
+    assert await granted(store, limit, [ticket("a", tokens=20_000)]) == ["a"]
 
     served = await store.serve(limit, [ticket("b", tokens=10)])
 
     assert not served.answers[0].is_granted
-    assert 1.9 < served.answers[0].seconds < 2.2
+    assert 10 < served.answers[0].seconds < 22  # 20, less what has passed since
 
 
 async def test_real_usage_replaces_the_estimate(store: LimitStore) -> None:
@@ -100,8 +104,8 @@ async def test_server_that_asks_for_a_pause_gets_it(store: LimitStore) -> None:
     served = await store.serve(limit, [ticket("a")])
 
     assert not served.answers[0].is_granted
-    assert 29 < served.answers[0].seconds <= 31
-    assert 29 < (await store.use(limit)).paused_seconds <= 30
+    assert 20 < served.answers[0].seconds <= 31
+    assert 20 < (await store.use(limit)).paused_seconds <= 30
 
 
 # ---- slots --------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ async def test_slot_is_kept_while_it_is_renewed(store: LimitStore, hasty_limits:
     await store.serve(limit, [held])
 
     for _ in range(5):
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         served = await store.serve(limit, [ticket("b")], [held])
         assert not served.answers[0].is_granted
 

@@ -88,7 +88,7 @@ def take_sent_message(app: Celery) -> Any:
 
 async def wait_for_pointer(app: Celery) -> Pointer:
     ledger = app.orchestrator.ledger  # type: ignore[attr-defined]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not (pointers := await ledger.reconcile(10)):
             await asyncio.sleep(0.02)
     pointer: Pointer = pointers[0]

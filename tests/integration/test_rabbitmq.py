@@ -19,12 +19,12 @@ from tests.chaos.workload import make_items
 from tests.support.rabbitmq import RabbitMQ, require_rabbitmq
 from tests.support.stack import Process, Stack, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUEUES = ("celery", HEAVY)
 RUNS = 10
 CALLS_BEFORE_KILL = 8
-END_SECONDS = 60.0
+END_SECONDS = 180.0
 BROKER_URL = "CELERY_BROKER_URL"
 LEASE = {"ORCHESTRATOR_LEASE_SECONDS": "6", "ORCHESTRATOR_GRACE_SECONDS": "1"}
 
@@ -87,7 +87,7 @@ def test_runs_chains_and_chords_survive_a_killed_worker(
     items = make_items(RUNS)
     for item in items:
         item.submit(producer)
-    wait_until(lambda: len(model.calls) >= CALLS_BEFORE_KILL, "agents are at work", timeout_seconds=30)
+    wait_until(lambda: len(model.calls) >= CALLS_BEFORE_KILL, "agents are at work")
 
     first.kill()
     second = start_worker(stack, model, "second")

@@ -31,7 +31,7 @@ def exchange_message(connection: Connection, body: str) -> None:
         with consumer, connection.Producer() as producer:
             producer.publish(body, routing_key="q")
             while body not in received:
-                connection.drain_events(timeout=5)
+                connection.drain_events(timeout=60)
 
 
 # ---- TLS ----------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def running_sentinel(folder: Path, primary: EmbeddedValkey) -> Iterator[int]:
     configuration = folder / "sentinel.conf"
     configuration.write_text(
         f"bind 127.0.0.1\nport {port}\ndir {folder}\nsentinel monitor main 127.0.0.1 {primary.port} 1\n"
-        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
+        "sentinel down-after-milliseconds main 3000\nsentinel failover-timeout main 2000\n"
     )
     process = subprocess.Popen([find_server(), str(configuration), "--sentinel"], stdout=subprocess.DEVNULL)
     try:

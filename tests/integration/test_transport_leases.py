@@ -18,7 +18,7 @@ from orchestrator.celery.lease_keys import LeaseKeys
 from orchestrator.celery.lease_store import LeaseStore
 from orchestrator.celery.transport import transport_for
 from orchestrator.embedded import EmbeddedValkey
-from tests.support.stack import wait_until
+from tests.support.stack import wait_until, wait_until_on_disk
 
 LEASE_SECONDS = 0.5
 MINE, OTHER, THIRD = "here:1:1:mine", "there:2:2:other", "there:3:3:third"
@@ -61,7 +61,7 @@ def receive(connection: Connection, channel: Any, count: int) -> list[Message]:
     received: list[Message] = []
     with Consumer(channel, [Queue("q")], on_message=received.append):
         while len(received) < count:
-            connection.drain_events(timeout=3)
+            connection.drain_events(timeout=60)
     return received
 
 
@@ -154,7 +154,7 @@ def test_acknowledgement_waits_for_a_server_that_is_away(
     with connection.channel() as channel:
         publish(connection, "a", "b")
         first, second = receive(connection, channel, 2)
-        time.sleep(1.2)  # longer than the second that the append-only file may lose
+        wait_until_on_disk(valkey.url)
         valkey.kill()
         first.ack()
         valkey.start()

@@ -17,11 +17,12 @@ import redis
 from celery import Celery
 
 from tests.integration.transport_app import build_app
-from tests.support.stack import Process, Stack, wait_until
+from tests.support.stack import Process, Stack, wait_until, wait_until_on_disk
 
 APP = "tests.integration.transport_app"
-LEASE_SECONDS = 2.0
-NOTICED_SECONDS = LEASE_SECONDS + 2.0
+LEASE_SECONDS = 6.0
+"""Of the workers. One that is starved of CPU keeps its lease, too."""
+CALLS_A_SECOND = 10
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,22 @@ def workers(stack: Stack, queue: str) -> Iterator[Any]:
     """Starts workers of the queue, and ends them after the test."""
     started: list[Process] = []
 
-    def start(*names: str, concurrency: int = 2, **options: Any) -> list[Process]:
+    def start(
+        *names: str,
+        concurrency: int = 2,
+        lease_seconds: float = LEASE_SECONDS,
+        environment: dict[str, str] | None = None,
+        **options: Any,
+    ) -> list[Process]:
         new = [
-            stack.start_worker(f"{name}-{queue}", queues=queue, concurrency=concurrency, wait=False, **options)
+            stack.start_worker(
+                f"{name}-{queue}",
+                queues=queue,
+                concurrency=concurrency,
+                wait=False,
+                environment={"TEST_LEASE_SECONDS": str(lease_seconds), **(environment or {})},
+                **options,
+            )
             for name in names
         ]
         started.extend(new)
@@ -83,7 +97,7 @@ def unacked(server: redis.Redis) -> int:
 
 
 def queue_lengths(flower_url: str) -> dict[str, int]:
-    with urlopen(f"{flower_url}/api/queues/length", timeout=10) as response:
+    with urlopen(f"{flower_url}/api/queues/length", timeout=60) as response:
         return {row["name"]: row["messages"] for row in json.load(response)["active_queues"]}
 
 
@@ -94,18 +108,19 @@ def queue_lengths(flower_url: str) -> dict[str, int]:
 def test_killed_workers_messages_come_back_at_once_on_the_same_machine(
     app: Celery, server: redis.Redis, queue: str, workers: Any, pool: str
 ) -> None:
-    [first] = workers("first", concurrency=2, pool=pool)
+    lease_seconds = 120.0  # long: what comes back soon does not come back because it has lapsed
+    [first] = workers("first", concurrency=2, pool=pool, lease_seconds=lease_seconds)
     for _ in range(2):
         send(app, queue, flag=queue)
     send(app, queue)  # prefetched, or in the queue
     app.send_task("work", kwargs={"key": queue}, queue=queue, countdown=1)
     wait_until(lambda: marks(server, "began", queue) == ["first"] * 2, "both have begun")
-    workers("second", concurrency=8)
+    workers("second", concurrency=8, lease_seconds=lease_seconds)
 
     first.kill()
     killed_at = time.monotonic()
     wait_until(lambda: marks(server, "began", queue).count("second again") >= 2, "they have begun again")
-    assert time.monotonic() - killed_at < NOTICED_SECONDS
+    assert time.monotonic() - killed_at < lease_seconds / 2
     server.set(f"flag:{queue}", 1)
 
     wait_until(lambda: len(marks(server, "ended", queue)) == 4, "all four have ended")
@@ -123,7 +138,7 @@ def test_paused_workers_messages_go_to_another_and_stay_there(
     os.killpg(first.pid, signal.SIGSTOP)
     paused_at = time.monotonic()
     wait_until(lambda: marks(server, "began", queue) == ["first", "second again"], "another has it")
-    assert LEASE_SECONDS - 0.5 < time.monotonic() - paused_at < NOTICED_SECONDS
+    assert time.monotonic() - paused_at > LEASE_SECONDS / 2
     os.killpg(second.pid, signal.SIGSTOP)  # in its turn, while the first goes on and ends the task
     server.set(f"flag:{queue}", 1)
     os.killpg(first.pid, signal.SIGCONT)
@@ -140,7 +155,7 @@ def test_paused_workers_messages_go_to_another_and_stay_there(
 def test_task_longer_than_the_lease_runs_once(app: Celery, server: redis.Redis, queue: str, workers: Any) -> None:
     workers("first", "second")
 
-    send(app, queue, seconds=2.5 * LEASE_SECONDS)
+    send(app, queue, seconds=1.7 * LEASE_SECONDS)
     wait_until(lambda: marks(server, "ended", queue), "it has ended")
 
     assert len(marks(server, "began", queue)) == 1
@@ -176,9 +191,9 @@ def test_restart_of_the_broker_repeats_nothing(
     workers("first", concurrency=4)
     for _ in range(3):
         send(app, queue, flag=queue)
-    app.send_task("work", kwargs={"key": queue}, queue=queue, countdown=4)
+    app.send_task("work", kwargs={"key": queue}, queue=queue, countdown=12)
     wait_until(lambda: len(marks(server, "began", queue)) == 3 and unacked(server) == 4, "they have begun")
-    time.sleep(1.2)  # longer than the second that the append-only file may lose
+    wait_until_on_disk(stack.url)
 
     stack.valkey.kill()
     time.sleep(0.5)
@@ -186,7 +201,7 @@ def test_restart_of_the_broker_repeats_nothing(
     server.set(f"flag:{queue}", 1)
     send(app, queue)
 
-    wait_until(lambda: len(marks(server, "ended", queue)) == 5, "all have ended", timeout_seconds=25)
+    wait_until(lambda: len(marks(server, "ended", queue)) == 5, "all have ended")
     wait_until(lambda: unacked(server) == 0, "all are acknowledged")
     assert marks(server, "began", queue)[:3] == ["first"] * 3
     assert len(marks(server, "began", queue)) == 5
@@ -202,7 +217,7 @@ def test_inspect_and_flower_work(app: Celery, server: redis.Redis, stack: Stack,
         send(app, queue, flag=queue)
     wait_until(lambda: marks(server, "began", queue), "it has begun")
 
-    inspect = app.control.inspect([name], timeout=3)
+    inspect = app.control.inspect([name], timeout=60)
     assert inspect.ping() == {name: {"ok": "pong"}}
     assert [request["name"] for request in inspect.active()[name]] == ["work"]
     broker = inspect.stats()[name]["broker"]
@@ -219,14 +234,18 @@ def test_inspect_and_flower_work(app: Celery, server: redis.Redis, stack: Stack,
 
 
 def test_idle_worker_asks_the_broker_little(server: redis.Redis, workers: Any) -> None:
-    workers("first", environment={"TEST_LEASE_SECONDS": "10"})
-    time.sleep(3)  # until it has started, and put in order what killed workers left
-    before, asked_at = server.info("commandstats"), time.monotonic()
-    time.sleep(6)
-    after, seconds = server.info("commandstats"), time.monotonic() - asked_at
+    workers("first", lease_seconds=10)
 
-    calls = {name: stat["calls"] - before.get(name, {"calls": 0})["calls"] for name, stat in after.items()}
-    assert sum(calls.values()) / seconds < 10, str({name: count for name, count in calls.items() if count})
+    # At first it may still start, and put in order what killed workers left.
+    wait_until(lambda: calls_a_second(server, seconds=6.0) < CALLS_A_SECOND, "it has asked little for a while")
+
+
+def calls_a_second(server: redis.Redis, *, seconds: float) -> float:
+    """How many commands the server gets from now on, for a while."""
+    before, asked_at = server.info("commandstats"), time.monotonic()
+    time.sleep(seconds)
+    after, took = server.info("commandstats"), time.monotonic() - asked_at
+    return float(sum(stat["calls"] - before.get(name, {"calls": 0})["calls"] for name, stat in after.items()) / took)
 
 
 @pytest.mark.parametrize("transport", ["ours", "kombu's"])
@@ -235,7 +254,7 @@ def test_no_op_tasks_report_what_they_cost(
 ) -> None:
     tasks = 500
     stock = {"TEST_STOCK": "1"} if transport == "kombu's" else {}
-    [worker] = workers("first", pool="solo", environment={"TEST_LEASE_SECONDS": "10", **stock})
+    [worker] = workers("first", pool="solo", lease_seconds=10, environment=stock)
     busy = f"{queue}-busy"
     for _ in range(tasks):
         app.send_task("noop", queue=busy)

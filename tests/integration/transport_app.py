@@ -37,7 +37,7 @@ def work(self: Any, key: str, seconds: float = 0.0, flag: str | None = None) -> 
     name = f"{self.request.hostname}{' again' if self.request.delivery_info['redelivered'] else ''}"
     marks = app.backend.client
     patiently(lambda: marks.rpush(f"began:{key}", name))
-    deadline = time.monotonic() + (30.0 if flag else seconds)
+    deadline = time.monotonic() + (120.0 if flag else seconds)
     while time.monotonic() < deadline and not (flag and patiently(lambda: marks.exists(f"flag:{flag}"))):
         time.sleep(0.02)
     patiently(lambda: marks.rpush(f"ended:{key}", name))

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import create_app
+from orchestrator import Orchestrator, create_app
 from orchestrator.settings import Settings
 from tests.load.shared_limit import APP, submit
 from tests.support.stack import Stack
@@ -44,13 +44,17 @@ def wait_behind(folder: Path, *, runs: int, queued_per_tenant: int = 100, concur
         orchestrator = create_app("one", settings=Settings(redis_url=stack.url, **settings)).orchestrator
         submit(stack, {"crowd": runs}, **settings)
         stack.start_worker(concurrency=concurrency)
-        began = time.monotonic()
+        ended_then, began = _ended(orchestrator, runs), time.monotonic()
         orchestrator.submit("asker", "alone", queue="celery", tenant="alone").result(timeout=600)
         seconds = time.monotonic() - began
-        ended = sum(
-            run.outcome is not None and run.run_id.startswith("crowd-") for run in orchestrator.client.recent(runs + 1)
-        )
-    return Waited(runs, ended, seconds)
+        ended = _ended(orchestrator, runs)
+    return Waited(runs - ended_then, ended - ended_then, seconds)
+
+
+def _ended(orchestrator: Orchestrator, runs: int) -> int:
+    """How many of the crowd have ended."""
+    recent = orchestrator.client.recent(runs + 1)
+    return sum(run.outcome is not None and run.run_id.startswith("crowd-") for run in recent)
 
 
 def _variables(settings: dict[str, int]) -> dict[str, str]:

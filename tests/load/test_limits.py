@@ -13,14 +13,14 @@ from tests.load.shared_limit import APP, environment, measure, submit
 from tests.support.model_server import ModelServer, Reply, message
 from tests.support.stack import Stack, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_three_tenants_share_a_limit_that_is_never_exceeded(tmp_path: Path) -> None:
     measured = measure(tmp_path, per_minute=120, seconds=100)
 
     print(measured.report())
-    assert measured.fullest() <= 120
+    assert measured.fullest() <= measured.most_a_minute
     assert measured.rate >= 0.9 * 120  # 98 % where nothing else runs: python -m tests.load.shared_limit
     assert min(measured.part_of_fair_share().values()) >= 0.9
 
@@ -76,7 +76,7 @@ def test_run_of_a_higher_priority_overtakes(tmp_path: Path) -> None:
             stack.start_worker(concurrency=1)
 
             for run in [high, *low]:
-                run.result(timeout=60)
+                run.result(timeout=120)
         order = [str(body["input"][-1]["content"]).split()[0] for body in server.bodies]
 
     assert "high" in order[:2]

@@ -24,11 +24,11 @@ from tests.chaos.workload import AGENTS
 from tests.resilience.crash_worker import CLAIM_SECONDS, Place, start_worker
 from tests.support.stack import wait_until
 
-DEATH_SECONDS = 60.0
+DEATH_SECONDS = 120.0
 """For the worker to start and reach its point; seconds, unless the machine is busy."""
-END_SECONDS = 90.0
+END_SECONDS = 180.0
 """For a fresh worker to start, the lease (5 or 8 s) to lapse and all to be delivered; seconds more, at most."""
-STOP_SECONDS = 10.0
+STOP_SECONDS = 60.0
 SIDE_BY_SIDE = 8
 SUBJECT = "item-1"
 BUDGET = {"tokens": 1_000_000, "turns": 1_000, "tool_calls": 1_000}

@@ -10,7 +10,7 @@ from orchestrator.embedded import EmbeddedValkey
 from tests.resilience.journey import SUBJECT, Case, Journey, travel_all
 
 # The first test waits for the journeys of all, eight at a time.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CASES = [
     # Taking a step.

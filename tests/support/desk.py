@@ -12,7 +12,7 @@ from orchestrator.testing import ScriptedModel
 from orchestrator.tool import function_tool
 from tests.support.in_process import InProcess
 
-SECONDS = 10
+SECONDS = 60
 
 
 @function_tool

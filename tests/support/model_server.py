@@ -31,6 +31,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.support import model_wire as wire
 from tests.support.model_wire import Json, message, refusal, tool_call, usage
+from tests.support.stack import PATIENCE_SECONDS
 
 __all__ = ["ModelServer", "RecordedRequest", "Reply", "error", "message", "refusal", "tool_call", "usage"]
 
@@ -126,7 +127,7 @@ class ModelServer:
         self.requests.clear()
         self.most_in_flight = 0
 
-    def wait_for_requests(self, count: int, *, timeout_seconds: float = 10.0) -> list[RecordedRequest]:
+    def wait_for_requests(self, count: int, *, timeout_seconds: float = PATIENCE_SECONDS) -> list[RecordedRequest]:
         """Blocks until `count` requests have arrived."""
         deadline = time.monotonic() + timeout_seconds
         while len(self.requests) < count:
@@ -135,7 +136,7 @@ class ModelServer:
             time.sleep(0.01)
         return self.requests
 
-    def hang_up(self, *, timeout_seconds: float = 10.0) -> None:
+    def hang_up(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Close every connection, as a server does that restarts or finds them idle. Blocks until it is done."""
         connections = self._server.server_state.connections
         for connection in list(connections):
@@ -148,16 +149,16 @@ class ModelServer:
 
     def __enter__(self) -> ModelServer:
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._server.started:
             if time.monotonic() > deadline:
-                raise TimeoutError("the model server did not start within 10 s")
+                raise TimeoutError(f"the model server did not start within {PATIENCE_SECONDS:g} s")
             time.sleep(0.005)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=PATIENCE_SECONDS)
         self._socket.close()
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,8 +17,8 @@ from tests.support.debian_parts import require_part
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Debian's script that does not change to a user of its own."""
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 def require_rabbitmq() -> None:
@@ -67,7 +67,11 @@ class RabbitMQ:
         for process in reversed(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            process.wait(STOP_SECONDS)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def _start(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
         with (self._folder / "server.log").open("ab") as log:

@@ -14,11 +14,15 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.request import urlopen
 
+import redis
+
 from orchestrator.embedded import EmbeddedValkey
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 55.0
-STOP_SECONDS = 10.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
+"""For what takes a second or two, on a machine that may stand still for many."""
 TAIL_LINES = 25
 
 FAST = {"ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "0.01", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -27,7 +31,7 @@ FAST = {"ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "0.01", "PYTHONUNBUFFERED": "1
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, *, timeout_seconds: float = 15.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, *, timeout_seconds: float = PATIENCE_SECONDS) -> T:
     """The first true value of `condition`. Fails, saying what was waited for."""
     deadline = time.monotonic() + timeout_seconds
     while not (value := condition()):
@@ -35,6 +39,14 @@ def wait_until(condition: Callable[[], T], what: str, *, timeout_seconds: float 
             raise AssertionError(f"waited {timeout_seconds:g} s in vain until {what}")
         time.sleep(0.02)
     return value
+
+
+def wait_until_on_disk(url: str) -> None:
+    """Blocks until all that the server has been told would outlast a kill of it."""
+    with redis.Redis.from_url(url) as client:
+        client.set("said-last", 1, ex=1)
+        local, _ = client.waitaof(1, 0, round(PATIENCE_SECONDS * 1000))
+    assert local == 1, "the server's append-only file is not written"
 
 
 class Process:
@@ -191,7 +203,7 @@ def _find_free_port() -> int:
 
 def _answers(url: str) -> bool:
     try:
-        with urlopen(f"{url}/healthcheck", timeout=2) as response:
+        with urlopen(f"{url}/healthcheck", timeout=10) as response:
             return bool(response.status == 200)
     except OSError:
         return False

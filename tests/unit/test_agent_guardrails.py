@@ -35,7 +35,7 @@ from tests.support.in_process import InProcess
 from tests.support.stack import wait_until
 
 KINDS = ["before", "beside", "output"]
-SECONDS = 10
+SECONDS = 60
 
 
 class Verdict(BaseModel):

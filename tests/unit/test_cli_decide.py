@@ -41,7 +41,7 @@ def refund_call(call_id: str) -> dict[str, object]:
 
 def outputs(run: Run) -> list[object]:
     """What the calls came to, in their order."""
-    assert run.result(10) == "Done."
+    assert run.result(60) == "Done."
     return [item["output"] for item in run.to_input_list() if item.get("type") == "function_call_output"]
 
 

@@ -84,7 +84,7 @@ def test_what_a_killed_stack_left_behind_is_named_and_ended(folder: StateFolder)
     end_orphans(folder, lambda name, text, style="": said.append(text))
 
     assert f"llm1 (pid {orphan.pid})" in said[0]
-    assert orphan.wait(timeout=5) != 0
+    assert orphan.wait(timeout=60) != 0
     assert folder.read() is None
 
 

@@ -25,14 +25,15 @@ from orchestrator.usage import Usage
 class SlowLedger(MemoryLedger):
     """Takes its time to publish, or fails to."""
 
-    def __init__(self, *, seconds: float = 0.0, is_away: bool = False) -> None:
+    def __init__(self, *, is_away: bool = False) -> None:
         super().__init__()
         self.texts: list[str] = []
-        self._seconds = seconds
+        self.has_time = asyncio.Event()
+        self.has_time.set()
         self._is_away = is_away
 
     async def publish_delta(self, run_id: str, delta: Delta) -> None:
-        await asyncio.sleep(self._seconds)
+        await self.has_time.wait()
         if self._is_away:
             raise LedgerUnavailable("away")
         self.texts.append(delta.text)
@@ -63,12 +64,14 @@ async def test_pieces_that_come_together_are_published_together() -> None:
 
 
 async def test_slow_server_gets_fewer_and_larger_pieces_in_order() -> None:
-    ledger = SlowLedger(seconds=0.3)
+    ledger = SlowLedger()
+    ledger.has_time.clear()
     writer = writer_to(ledger)
 
     for number in range(20):
         writer.add(f"{number},")
         await asyncio.sleep(0.02)
+    ledger.has_time.set()
     await writer.finish()
 
     assert "".join(ledger.texts) == "".join(f"{number}," for number in range(20))

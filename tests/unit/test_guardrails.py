@@ -261,5 +261,5 @@ async def test_a_worker_that_takes_over_does_not_ask_again(in_parallel: bool) ->
 
     await background.arun(office._perform(pointer))
 
-    assert await run.aresult(5) == "Hello."
+    assert await run.aresult(60) == "Hello."
     assert asked == []

@@ -56,7 +56,10 @@ def test_blocked_loop_is_logged_with_the_culprit(caplog: pytest.LogCaptureFixtur
     watch = LoopWatch(loop, blocked_seconds=0.1)
 
     def hog_the_loop() -> None:
-        time.sleep(0.6)
+        deadline = time.monotonic() + 60
+        while not caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.3)
 
     with caplog.at_level(logging.WARNING):
         loop.loop.call_soon_threadsafe(hog_the_loop)

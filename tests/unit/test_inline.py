@@ -71,7 +71,7 @@ def test_called_agents_run_side_by_side() -> None:
 
     async def meet(context: RunContext[Any], agent: Agent[Any]) -> str:
         waiting.append(1)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             while len(waiting) < 2:
                 await asyncio.sleep(0.001)
         return "met"

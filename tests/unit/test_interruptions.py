@@ -188,7 +188,7 @@ async def test_hurried_worker_cuts_the_model_call_off_and_another_makes_it_again
     await model.asked.wait()
 
     stopping.shutdown.hurry()
-    released = await asyncio.wait_for(invocation, 5)
+    released = await asyncio.wait_for(invocation, 60)
     performed = await desk.work(desk.worker())
 
     assert released.kind == "released"

@@ -42,7 +42,7 @@ async def held(store: MemoryLimitStore, limit: Limit = SLOT) -> int:
 
 
 async def until_held(store: MemoryLimitStore, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await held(store) != count:
             await asyncio.sleep(0.01)
 
@@ -77,7 +77,7 @@ async def test_ticket_that_is_given_back_frees_its_slot() -> None:
 
     desk.give_back(ticket("a"))
 
-    assert (await asyncio.wait_for(waiting, 5)).is_granted
+    assert (await asyncio.wait_for(waiting, 60)).is_granted
 
 
 async def test_wish_that_is_cancelled_is_held_by_nobody() -> None:
@@ -121,7 +121,7 @@ def test_run_parks_for_a_long_wait_and_goes_on_when_it_is_called(monkeypatch: py
     result = run_inline(asked, "hi", settings=Settings(limits=(Limit(model="scripted", requests_per_minute=60),)))
 
     assert result.final_output == "done"
-    assert 0.9 < time.monotonic() - began < 10
+    assert 0.9 < time.monotonic() - began < 60
 
 
 def test_model_that_no_limit_names_is_not_limited() -> None:

@@ -15,7 +15,7 @@ from orchestrator.tool import function_tool
 from tests.support.in_process import InProcess
 from tests.support.stack import wait_until
 
-SECONDS = 20
+SECONDS = 60
 
 
 class GatedModel(ScriptedModel):

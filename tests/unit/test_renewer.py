@@ -11,7 +11,7 @@ from orchestrator.ledger.live import Position
 from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.renewer import Renewer
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class DeafLedger(MemoryLedger):

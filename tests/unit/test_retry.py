@@ -16,7 +16,7 @@ from orchestrator.testing import ScriptedModel, function_call, refusal_message
 from orchestrator.tool import function_tool
 from tests.support.in_process import InProcess
 
-SECONDS = 20
+SECONDS = 60
 LOOK, CHARGE = function_call("look"), function_call("charge")
 
 

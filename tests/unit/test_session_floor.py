@@ -15,7 +15,7 @@ from tests.support.desk import Desk, texts
 from tests.support.in_process import InProcess
 from tests.support.stack import wait_until
 
-SECONDS = 10
+SECONDS = 60
 
 
 # ---- who goes on --------------------------------------------------------------------------------

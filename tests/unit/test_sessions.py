@@ -23,7 +23,7 @@ from orchestrator.tool import function_tool
 from tests.support.desk import Desk, texts
 from tests.support.in_process import InProcess
 
-SECONDS = 10
+SECONDS = 60
 
 
 def test_next_run_sees_what_was_said_before() -> None:

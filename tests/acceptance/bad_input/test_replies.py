@@ -131,7 +131,7 @@ def test_retry_after_is_honoured(shop: Shop, scripts: ModelScripts, key: str) ->
 
 
 def test_silent_server_is_given_up(shop: Shop, scripts: ModelScripts, key: str) -> None:
-    scripts.add(key, Reply(items=[message("too late")], delay_seconds=5))
+    scripts.add(key, Reply(items=[message("too late")], delay_seconds=30))
 
     with pytest.raises(ModelUnavailable, match=r"did not answer in time\. Raise ORCHESTRATOR_MODEL_TIMEOUT_SECONDS"):
         ask(shop, "echo", key)

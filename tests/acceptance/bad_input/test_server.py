@@ -26,7 +26,7 @@ def test_absent_server_is_named_within_seconds() -> None:
         LedgerUnavailable, match=r"127\.0\.0\.1:1/0 cannot be reached\. Start one with `orchestrator up`"
     ):
         agent.submit("hello")
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 60
 
 
 def test_full_server_is_named(shop: Shop, server: redis.Redis) -> None:

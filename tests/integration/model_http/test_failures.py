@@ -101,12 +101,9 @@ async def test_compressed_errors_are_shown(server: ModelServer, stream: bool) ->
         await make("responses", server).respond(ask(settings=ModelSettings(stream=stream)))
 
 
-@pytest.mark.parametrize(
-    ("headers", "least", "most"),
-    [({"retry-after-ms": "150"}, 0.15, 0.45), ({"retry-after": "1"}, 1.0, 1.45)],
-)
+@pytest.mark.parametrize(("headers", "seconds"), [({"retry-after-ms": "1500"}, 1.5), ({"retry-after": "1"}, 1.0)])
 async def test_the_servers_wish_to_wait_is_honoured(
-    server: ModelServer, headers: dict[str, str], least: float, most: float
+    server: ModelServer, headers: dict[str, str], seconds: float
 ) -> None:
     server.add(error(429, headers=headers), [message("ok")])
 
@@ -114,7 +111,7 @@ async def test_the_servers_wish_to_wait_is_honoured(
 
     first, second = server.requests
     assert texts(reply.items) == ["ok"]
-    assert least <= second.time - first.time < most
+    assert second.time - first.time >= seconds  # longer than we would wait ourselves
     assert second.body == first.body
 
 
@@ -195,7 +192,7 @@ async def test_cancelling_a_call_hangs_up(model: Model, server: ModelServer, str
     with pytest.raises(asyncio.CancelledError):
         await call
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not server.requests[0].was_cut:
             await asyncio.sleep(0.02)
 

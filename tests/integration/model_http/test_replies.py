@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
 
 import pytest
 
@@ -155,14 +154,12 @@ async def test_items_of_a_stream_whose_last_event_is_empty_are_kept(server: Mode
 
 
 async def test_calls_run_side_by_side_on_one_client(server: ModelServer) -> None:
-    server.handler = lambda body, path: Reply([message(path)], delay_seconds=0.2)
+    server.handler = lambda body, path: Reply([message(path)], delay_seconds=2)
     model = make("responses", server)
-    before = time.monotonic()
 
     await asyncio.gather(*(model.respond(ask()) for _ in range(20)))
 
     assert server.most_in_flight == 20
-    assert time.monotonic() - before < 2
 
 
 def test_each_event_loop_has_its_own_connections(server: ModelServer) -> None:
