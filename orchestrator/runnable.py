@@ -29,6 +29,9 @@ class Runtime(Protocol):
     async def asubmit(self, target: Any, input: Any, **options: Any) -> Run:
         """The same without blocking the caller's event loop."""
 
+    def run(self, run_id: str) -> Run:
+        """The handle of a run that somebody submitted."""
+
 
 class Runnable(ABC):
     """An agent or a flow, as Celery and producers see it."""
@@ -82,6 +85,10 @@ class Runnable(ABC):
     async def asubmit(self, input: Any, **options: Any) -> Run:
         """`submit` for async code."""
         return await self._installed().asubmit(self, input, **options)
+
+    def handle(self, run_id: str) -> Run:
+        """The handle of a run, its own or any other's, for code that has no app at hand: a step, a tool, a hook."""
+        return self._installed().run(run_id)
 
     def _installed(self) -> Runtime:
         if self._runtime is None:

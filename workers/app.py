@@ -5,6 +5,7 @@ from tasks import (
     airline,
     announcement,
     blog,
+    explanation,
     finance,
     inbox,
     languages,
@@ -19,7 +20,7 @@ from tasks import (
 
 # One job a file; `docs/jobs.md` says what each shows.
 JOBS = [
-    *[support_desk, airline, languages, weather, announcement, translation_desk],
+    *[support_desk, airline, languages, weather, announcement, translation_desk, explanation],
     *[blog, research, story, translation, inbox, finance],
 ]
 

@@ -39,6 +39,7 @@ EXPECTED = {
     "story_outline": "They find that they can do it",
     "story": "We meet them: A robot on Mars",
     "inbox": '"action": "pay"',
+    "explanation": "nothing is fast enough to get away from it",
     "finance": "margin is 7.6 percent",
 }
 """By the name that is run: words of its answer."""

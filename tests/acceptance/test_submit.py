@@ -37,6 +37,12 @@ def test_handle_can_be_made_from_the_id_of_any_signature(shop: Shop) -> None:
     assert run.result(SECONDS) == Quote(item="tea", cents=100)
 
 
+def test_agent_gives_the_handle_of_any_run(shop: Shop) -> None:
+    run = shop.pricer.submit("tea")
+
+    assert shop.triage.handle(run.id).result(SECONDS) == Quote(item="tea", cents=100)
+
+
 def test_context_travels_with_the_run(shop: Shop) -> None:
     run = shop.shopper.submit("milk", context=Basket(customer="Ada", items=["tea"]))
 

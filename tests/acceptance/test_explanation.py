@@ -1,0 +1,80 @@
+"""The explanation on real workers: a hard answer is stopped while it is written, and its watcher ends with it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from orchestrator import Delta, Orchestrator, Run, RunCancelled, Settings, create_app
+from orchestrator.entries import Reply
+from tests.support.stack import Stack, wait_until
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
+
+SECONDS = 40
+"""Less than the writer takes for the rest of its answer."""
+INSTANT = {"ORCHESTRATOR_MODEL_API": "rehearsal", "ORCHESTRATOR_REHEARSAL_LATENCY_SECONDS": "0"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One worker, whose writer stops in the middle of its answer."""
+    folder = tmp_path_factory.mktemp("stack")
+    with Stack(folder, app="tests.acceptance.explanation_app", environment=INSTANT) as stack:
+        stack.start_worker()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def producer(stack: Stack) -> Iterator[Orchestrator]:
+    """A producer that has none of the agents."""
+    app = create_app("producer", settings=Settings(redis_url=stack.url))
+    yield app.orchestrator
+    gc.collect()  # results unsubscribe when they are collected, which takes the server
+    app.close()
+
+
+def member_of(run: Run) -> str:
+    """The id of the run that writes, once it exists."""
+    (found,) = wait_until(
+        lambda: list(run.summary().waits.values()), "the writer's run begins", timeout_seconds=SECONDS
+    )
+    return found
+
+
+def watcher_of(producer: Orchestrator, member: str) -> Run:
+    return producer.run(f"{member.replace(':', '.')}.watcher")
+
+
+def test_answer_that_is_too_hard_is_stopped_while_it_is_written(producer: Orchestrator) -> None:
+    run = producer.submit("explanation", "What precisely is a black hole?")
+    watcher = watcher_of(producer, member_of(run))
+
+    with pytest.raises(RunCancelled, match=r"explanation\.reader, after 400 characters: A word has 7\.\d letters"):
+        run.result(SECONDS)
+
+    entries = [event.entry for event in run.events(deltas=True)]
+    assert sum(len(entry.text) for entry in entries if isinstance(entry, Delta)) == 400
+    assert not any(isinstance(entry, Reply) for entry in entries)
+    assert [verdict["is_readable_by_ten_year_old"] for verdict in watcher.result(SECONDS)] == [False]
+
+
+def test_watcher_ends_when_somebody_cancels_the_run(producer: Orchestrator) -> None:
+    run = producer.submit("explanation", "What is a black hole?")
+    watcher = watcher_of(producer, member_of(run))
+    wait_until(lambda: checks_of(producer), "the beginning is checked", timeout_seconds=SECONDS)
+
+    run.cancel("never mind")
+
+    with pytest.raises(RunCancelled, match="never mind"):
+        run.result(SECONDS)
+    assert [verdict["is_readable_by_ten_year_old"] for verdict in watcher.result(SECONDS)] == [True]
+
+
+def checks_of(producer: Orchestrator) -> list[str]:
+    """The runs of the reader that have ended with a pass."""
+    runs = producer.client.recent(50)
+    answers = [run.outcome.output for run in runs if run.agent == "explanation.reader" and run.outcome]
+    return [answer["reasoning"] for answer in answers if answer["is_readable_by_ten_year_old"]]
