@@ -9,16 +9,20 @@ the middle of its reply, so nobody pays for the rest. What the watcher was too l
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from orchestrator import Agent, AgentHooks, Delta, Flow, Run, RunContext, output_guardrail_agent, step
+from orchestrator import Agent, AgentHooks, Delta, Event, Flow, Run, RunContext, output_guardrail_agent, step
 from tasks.rehearsal import explanation as rehearsal
 
 CHECK_EVERY = 300
 """Characters."""
+Check = Callable[[str], Coroutine[Any, Any, "Verdict"]]
+"""Judges what is written so far."""
 
 
 class Verdict(BaseModel):
@@ -52,17 +56,28 @@ class Draft:
 
 
 async def watch(run_id: str) -> list[Verdict]:
-    """Read the run's answer as it is written, one check at a time, until it ends; the verdicts."""
-    run, draft = writer.handle(run_id), Draft()
-    checks: list[asyncio.Task[Verdict]] = []
+    """Let the reader judge the run's answer while it is written, until it fails or is whole; the verdicts."""
+    run = writer.handle(run_id)
+    return await read_along(run.aevents(deltas=True, children=False), partial(check_text, run))
+
+
+async def read_along(events: AsyncIterator[Event], check: Check) -> list[Verdict]:
+    """Have what is written so far checked whenever it is due, beside the reading, until one fails."""
+    draft, checks = Draft(), list[asyncio.Task[Verdict]]()
     async with asyncio.TaskGroup() as group:
-        async for event in run.aevents(deltas=True, children=False):
-            if isinstance(event.entry, Delta):
-                draft = draft.read(event.entry)
-            if draft.is_due and all(check.done() for check in checks):
+        async for event in events:
+            if not isinstance(event.entry, Delta):
+                continue
+            draft = draft.read(event.entry)
+            if draft.is_due and all(map(has_passed, checks)):
                 draft = replace(draft, checked=len(draft.text))
-                checks.append(group.create_task(check_text(run, draft.text)))
-    return [check.result() for check in checks]
+                checks.append(group.create_task(check(draft.text)))
+    return [made.result() for made in checks]
+
+
+def has_passed(check: asyncio.Task[Verdict]) -> bool:
+    """Whether the check is over, and lets the writer go on."""
+    return check.done() and not is_too_hard(check.result())
 
 
 async def check_text(run: Run, text: str) -> Verdict:
@@ -94,7 +109,10 @@ reader = Agent[None](
 
 writer = Agent[None](
     name="explanation.writer",
-    instructions="You are a helpful assistant. You always write long and detailed answers.",
+    instructions=(
+        "You explain things to children of ten years, in three to five short paragraphs: plain words, short sentences, "
+        "and in each paragraph something that they know from everyday life."
+    ),
     hooks=Watched(),
     output_guardrails=[output_guardrail_agent(reader, tripped=is_too_hard)],
     rehearsal=rehearsal.writer,

@@ -29,6 +29,8 @@ from orchestrator.events import Event
 from orchestrator.run_ids import task_id
 
 _ENDS: dict[str, RunState] = {"answer": "answered", "failure": "failed", "cancelled": "cancelled"}
+ONLY_STEP = "step"
+"""What the member of a flow that is one step is called: its place is empty."""
 
 
 class RunTree:
@@ -165,7 +167,7 @@ def _add_member(run: RunNode, place: str, at: float) -> CallNode | None:
     """A flow's member, seen for the first time; `None` where the run is no flow's."""
     if not run.invocations or not run.invocations[-1].task.startswith("flows."):
         return None
-    call = run.calls[place] = CallNode(place, place, "", at, is_member=True)
+    call = run.calls[place] = CallNode(place, place or ONLY_STEP, "", at, is_member=True)
     run.invocations[-1].members.append(call)
     return call
 

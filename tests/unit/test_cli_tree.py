@@ -90,6 +90,15 @@ def test_a_tool_runs_from_its_start_to_its_output() -> None:
     assert (done.calls["c1"].state, done.calls["c1"].output) == ("done", "charger, 39 EUR")
 
 
+def test_member_of_a_flow_of_one_step_has_a_name() -> None:
+    story = Story().add(given("explanation", "Why?"))
+    story.add(Invoked(step=1, task="flows.explanation", worker="llm1@host", fence=1)).add(Parked(waits={"": CHILD}))
+
+    (member,) = fold(story.events).invocations[0].members
+
+    assert member.tool == "step"
+
+
 def test_a_called_agent_is_a_tree_below_its_call() -> None:
     run = fold(support_story().events)
 

@@ -1,9 +1,12 @@
 """The explanation: when a check is due, and what stops an answer that nobody watched."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 
-from orchestrator import Delta, Flow, OutputGuardrailTripwireTriggered, Settings, run_inline
-from tasks.explanation import CHECK_EVERY, Draft, writer
+from orchestrator import Delta, Event, Flow, OutputGuardrailTripwireTriggered, Settings, run_inline
+from tasks.explanation import CHECK_EVERY, Draft, Verdict, is_too_hard, read_along, writer
 
 REHEARSAL = Settings(model_api="rehearsal", rehearsal_latency_seconds=0)
 UNWATCHED = Flow("explanation", writer.clone(hooks=None))
@@ -31,6 +34,43 @@ def test_text_of_a_call_that_is_made_again_is_unchecked() -> None:
     again = checked.read(piece("Anew", 0, attempt=2))
 
     assert again == Draft("Anew", checked=0)
+
+
+async def pieces(*texts: str) -> AsyncIterator[Event]:
+    """The events of a run that writes these, slowly enough for checks to be made meanwhile."""
+    offset = 0
+    for text in texts:
+        yield Event("run", f"{offset}-0", piece(text, offset))
+        offset += len(text)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+async def test_each_check_is_given_all_that_is_written_until_one_fails() -> None:
+    given: list[int] = []
+
+    async def check(text: str) -> Verdict:
+        given.append(len(text))
+        return Verdict(reasoning="", is_readable_by_ten_year_old=len(text) < 2 * CHECK_EVERY)
+
+    verdicts = await read_along(pieces(*["x" * (CHECK_EVERY // 2)] * 10), check)
+
+    assert given == [CHECK_EVERY, 2 * CHECK_EVERY]
+    assert [is_too_hard(verdict) for verdict in verdicts] == [False, True]
+
+
+async def test_one_check_is_made_at_a_time() -> None:
+    under_way = 0
+
+    async def check(text: str) -> Verdict:
+        nonlocal under_way
+        under_way += 1
+        assert under_way == 1
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        return Verdict(reasoning="", is_readable_by_ten_year_old=True)
+
+    assert len(await read_along(pieces(*["x" * CHECK_EVERY] * 5), check)) == 1
 
 
 def test_plain_answer_passes() -> None:
