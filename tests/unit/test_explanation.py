@@ -60,17 +60,22 @@ async def test_each_check_is_given_all_that_is_written_until_one_fails() -> None
 
 
 async def test_one_check_is_made_at_a_time() -> None:
-    under_way = 0
+    under_way, is_written = 0, asyncio.Event()
+
+    async def events() -> AsyncIterator[Event]:
+        async for event in pieces(*["x" * CHECK_EVERY] * 5):
+            yield event
+        is_written.set()
 
     async def check(text: str) -> Verdict:
         nonlocal under_way
         under_way += 1
         assert under_way == 1
-        await asyncio.sleep(0.05)
+        await is_written.wait()
         under_way -= 1
         return Verdict(reasoning="", is_readable_by_ten_year_old=True)
 
-    assert len(await read_along(pieces(*["x" * CHECK_EVERY] * 5), check)) == 1
+    assert len(await read_along(events(), check)) == 1
 
 
 def test_plain_answer_passes() -> None:
