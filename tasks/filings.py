@@ -48,7 +48,11 @@ def open_filings() -> Library:
     return Library(FOLDER)
 
 
-@function_tool(output_format="json", failure_error_function=None)
+def _explain(context: RunContext[Any], error: Exception) -> str:
+    return str(error)
+
+
+@function_tool(output_format="json", failure_error_function=_explain)
 def search_filings(ctx: RunContext[Any], query: str) -> list[Passage]:
     """Search the annual report and the risk report of Nordwind Airlines.
 
