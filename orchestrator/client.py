@@ -11,6 +11,7 @@ from typing import Any, Protocol, Unpack
 from orchestrator.answers import typed_output
 from orchestrator.entries import Outcome
 from orchestrator.errors import RunNotFound
+from orchestrator.gathering_publisher import GatheringPublisher
 from orchestrator.handover import not_loaded
 from orchestrator.joining import find_summariser, interrupt_floor, is_to_be_summed_up, summary_run, with_live_agent
 from orchestrator.ledger.base import AgentRecord, Ledger, NewRun, Pointer, RunSummary
@@ -47,6 +48,7 @@ class Client:
         self._registry = registry
         self._settings = settings
         self._queues = QueueFinder(ledger, registry)
+        self._gathering = GatheringPublisher(self.publish)
 
     @property
     def ledger(self) -> Ledger:
@@ -128,7 +130,10 @@ class Client:
 
     async def send(self, pointers: Sequence[Pointer]) -> None:
         """Address the messages of queued steps and send them, from any event loop."""
-        await asyncio.to_thread(self.publish, await background.arun(self.address(pointers)))
+        await background.arun(self._send(pointers))
+
+    async def _send(self, pointers: Sequence[Pointer]) -> None:
+        await self._gathering.publish(await self.address(pointers))
 
     def publish(self, pointers: Sequence[Pointer]) -> None:
         """Send the messages of queued steps."""
@@ -186,10 +191,8 @@ class Client:
 
     async def _try_to_send(self, pointers: Sequence[Pointer]) -> None:
         """They are in the ledger: if the broker is away, a worker publishes them when their deadline passes."""
-        if not pointers:
-            return
         try:
-            await asyncio.to_thread(self.publish, await self.address(pointers))
+            await self._send(pointers)
         except Exception:
             names = [pointer.run_id for pointer in pointers]
             logger.exception("Publishing runs %s failed. They are queued; a worker will publish them.", names)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from orchestrator.celery.continuation import write_continuation
 from orchestrator.celery.message import write_step
@@ -26,26 +27,37 @@ class CeleryPublisher:
 
     def publish(self, pointers: Sequence[Pointer]) -> None:
         """Send one message each, and what Flower hears of them, in as few writes to the broker as it allows."""
-        messages = [(pointer.task, *self._message(pointer)) for pointer in pointers]
         with self._app.producer_or_acquire() as producer:
-            if len(messages) == 1 and self.events:
-                self._send(producer, messages)
+            if len(pointers) == 1 and self.events:
+                self._send(producer, pointers[0])
                 return
             try:
                 with producer.batch():
-                    self._send(producer, messages)
+                    for pointer in pointers:
+                        self._send(producer, pointer)
             except Exception as error:
                 # kombu does not repeat a batch. Those that did arrive are recognised when they come again.
-                logger.warning("Sending %d messages at once failed, sending them one by one: %r", len(messages), error)
-                self._send(producer, messages)
+                logger.warning("Sending %d messages at once failed, sending them one by one: %r", len(pointers), error)
+                self._send_each(producer, pointers)
 
-    def _message(self, pointer: Pointer) -> tuple[Any, Mapping[str, Any]]:
-        """The message and its route.
+    def _send_each(self, producer: Any, pointers: Sequence[Pointer]) -> None:
+        """With Celery's retries. One that cannot be sent keeps none of the others back, unless the broker is away."""
+        failure: Exception | None = None
+        for pointer in pointers:
+            try:
+                self._send(producer, pointer)
+            except OperationalError:
+                raise
+            except Exception as error:
+                failure = failure or error
+        if failure:
+            raise failure
 
-        Not by `send_task`: in a producer, that subscribes to the result of every step and never unsubscribes.
-        """
+    def _send(self, producer: Any, pointer: Pointer) -> None:
+        """Not by `send_task`: in a producer, that subscribes to the result of every step and never unsubscribes."""
         amqp = self._app.amqp
         kwargs = write_step(pointer)
+        route = amqp.router.route(_options(pointer), pointer.task, (), kwargs)
         continuation = write_continuation(pointer.continuation)
         message = amqp.create_task_message(
             task_id(pointer.run_id, pointer.step),
@@ -57,13 +69,9 @@ class CeleryPublisher:
             kwargsrepr=f"{{'run': {pointer.run_id!r}, 'step': {pointer.step}}}",
             **{**continuation, "root_id": continuation["root_id"] or pointer.run_id},
         )
-        return message, amqp.router.route(_options(pointer), pointer.task, (), kwargs)
-
-    def _send(self, producer: Any, messages: Sequence[tuple[str, Any, Mapping[str, Any]]]) -> None:
-        for task, message, route in messages:
-            self._app.amqp.send_task_message(
-                producer, task, message, serializer="json", event_dispatcher=self.events, **route
-            )
+        amqp.send_task_message(
+            producer, pointer.task, message, serializer="json", event_dispatcher=self.events, **route
+        )
 
 
 def _options(pointer: Pointer) -> dict[str, Any]:

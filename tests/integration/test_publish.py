@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from celery.exceptions import QueueNotFound
+from kombu import Queue
 from kombu.exceptions import BatchPublishError
 
 from orchestrator import create_app
@@ -63,3 +65,16 @@ def test_batch_that_fails_is_sent_one_by_one(
     CeleryPublisher(app).publish(POINTERS)
 
     assert server.llen(f"{prefix}writers") == len(POINTERS)
+
+
+def test_message_that_cannot_be_sent_keeps_none_of_the_others_back(
+    app: Celery, server: redis.Redis, prefix: str
+) -> None:
+    app.conf.task_create_missing_queues = False
+    app.conf.task_queues = [Queue("writers")]
+    unknown = Pointer("run", 1, "agents.writer", queue="nowhere")
+
+    with pytest.raises(QueueNotFound, match="nowhere"):
+        CeleryPublisher(app).publish([POINTERS[0], unknown, POINTERS[1]])
+
+    assert server.llen(f"{prefix}writers") == 2
