@@ -10,7 +10,7 @@ from orchestrator.cli.activity import open_waits
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens, text_of
 from orchestrator.cli.nodes import CallNode, RunNode
 from orchestrator.cli.render import describe_notice, outcome_text
-from orchestrator.cli.tree import RunTree
+from orchestrator.cli.tree import ONLY_STEP, RunTree
 from orchestrator.delta import Delta
 from orchestrator.entries import (
     BudgetNotice,
@@ -81,7 +81,7 @@ def describe_event(event: Event, run: RunNode) -> str:
 
 
 def _describe_call(call: ToolCall) -> str:
-    return f"{call.tool_name}({format_arguments(call.arguments)})" if call.arguments else call.call_id
+    return f"{call.tool_name}({format_arguments(call.arguments)})" if call.arguments else call.call_id or ONLY_STEP
 
 
 def _describe_decision(entry: Decided, run: RunNode) -> str:

@@ -14,7 +14,7 @@ from orchestrator.cli.lines import event_line
 from orchestrator.cli.render import FRAMES, render_run
 from orchestrator.cli.tree import RunTree, fold_events
 from orchestrator.cli.views import _Newest
-from orchestrator.entries import Outcome, load_entry
+from orchestrator.entries import Outcome, ToolCall, load_entry
 from tests.support.run_events import RUN, Story, given, invoked, reply, support_story
 
 
@@ -106,6 +106,14 @@ def test_lines_tell_the_story_in_order() -> None:
         "refunds: turn 3, rehearsal, 10 tokens, 0.10 s: says: Paid back.",
         "refunds: answered after 1.70 s: Paid back.",
     ]
+
+
+def test_line_of_the_member_of_a_flow_of_one_step_names_it() -> None:
+    call = ToolCall(agent="explanation", tool_name="writer", call_id="", arguments="")
+
+    (line,) = lines_of(Story().add(given("writer", "Why?", call)))
+
+    assert line.endswith("called by explanation as step")
 
 
 def test_the_json_of_an_event_holds_the_whole_entry() -> None:
