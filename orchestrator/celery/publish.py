@@ -32,13 +32,16 @@ class CeleryPublisher:
                 self._send(producer, pointers[0])
                 return
             try:
-                with producer.batch():
-                    for pointer in pointers:
-                        self._send(producer, pointer)
+                self._send_together(producer, pointers)
             except Exception as error:
                 # kombu does not repeat a batch. Those that did arrive are recognised when they come again.
                 logger.warning("Sending %d messages at once failed, sending them one by one: %r", len(pointers), error)
                 self._send_each(producer, pointers)
+
+    def _send_together(self, producer: Any, pointers: Sequence[Pointer]) -> None:
+        with producer.batch():
+            for pointer in pointers:
+                self._send(producer, pointer)
 
     def _send_each(self, producer: Any, pointers: Sequence[Pointer]) -> None:
         """With Celery's retries. One that cannot be sent keeps none of the others back, unless the broker is away."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from orchestrator import Orchestrator, create_app
 from orchestrator.loop import background
 from orchestrator.settings import Settings
 from tests.acceptance.shop import Shop, build_shop
@@ -95,6 +96,16 @@ def wait_until_loaded(app: Celery, task: str) -> None:
     ledger = app.orchestrator.ledger
     has_it = lambda: any(record.task == task for record in background.run(ledger.loaded()))  # noqa: E731
     wait_until(has_it, f"a worker has said that it has {task}")
+
+
+@contextmanager
+def producing_by_name(stack: Stack, task: str) -> Iterator[Orchestrator]:
+    """A producer that has none of the workers' agents, once a worker has said that it has the task."""
+    app = create_app("producer", settings=Settings(redis_url=stack.url))
+    wait_until_loaded(app, task)
+    yield app.orchestrator
+    gc.collect()  # results unsubscribe when they are collected, which takes the server
+    app.close()
 
 
 @contextmanager

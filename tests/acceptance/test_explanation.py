@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 
 import pytest
 
-from orchestrator import Delta, Orchestrator, Run, RunCancelled, Settings, create_app
+from orchestrator import Delta, Orchestrator, Run, RunCancelled
 from orchestrator.entries import Reply
-from tests.acceptance.conftest import wait_until_loaded
+from tests.acceptance.conftest import producing_by_name
 from tests.support.stack import Stack, wait_until
 
 pytestmark = pytest.mark.slow
@@ -31,11 +30,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def producer(stack: Stack) -> Iterator[Orchestrator]:
     """A producer that has none of the agents."""
-    app = create_app("producer", settings=Settings(redis_url=stack.url))
-    wait_until_loaded(app, "flows.explanation")
-    yield app.orchestrator
-    gc.collect()  # results unsubscribe when they are collected, which takes the server
-    app.close()
+    with producing_by_name(stack, "flows.explanation") as orchestrator:
+        yield orchestrator
 
 
 def member_of(run: Run) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import shlex
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import Orchestrator, Settings, create_app
+from orchestrator import Orchestrator
 from orchestrator.loop import background
-from tests.acceptance.conftest import wait_until_loaded
+from tests.acceptance.conftest import producing_by_name
 from tests.support.stack import REPOSITORY, Stack, wait_until
 
 pytestmark = pytest.mark.slow
@@ -65,11 +64,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def producer(stack: Stack) -> Iterator[Orchestrator]:
     """A producer that has none of the jobs, and submits them by name."""
-    app = create_app("producer", settings=Settings(redis_url=stack.url))
-    wait_until_loaded(app, "agents.triage")
-    yield app.orchestrator
-    gc.collect()  # results unsubscribe when they are collected, which takes the server
-    app.close()
+    with producing_by_name(stack, "agents.triage") as orchestrator:
+        yield orchestrator
 
 
 def read_command(command: str) -> tuple[str, str, dict[str, object] | None]:

@@ -57,6 +57,14 @@ def hasty(make_ledger: MakeLedger) -> Ledger:
 
 
 @pytest.fixture
+async def redis_ledger(valkey_url: str, namespace: str) -> AsyncIterator[RedisLedger]:
+    """For what only the ledger in Redis promises."""
+    made = RedisLedger(valkey_url, namespace=namespace)
+    yield made
+    await made.close_connections()
+
+
+@pytest.fixture
 async def client(valkey_url: str) -> AsyncIterator[Any]:
     """A client of the same server, to look behind the ledger's back."""
     made = Redis.from_url(valkey_url, decode_responses=True)

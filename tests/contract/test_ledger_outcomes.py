@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -59,13 +58,6 @@ async def test_wait_that_is_given_up_disturbs_no_other(ledger: Ledger) -> None:
     await ledger.end(claim, claim.size, [], ANSWER)
 
     assert await asyncio.wait_for(patient, SECONDS) == ANSWER
-
-
-@pytest.fixture
-async def redis_ledger(valkey_url: str, namespace: str) -> AsyncIterator[RedisLedger]:
-    ledger = RedisLedger(valkey_url, namespace=namespace)
-    yield ledger
-    await ledger.close_connections()
 
 
 async def test_outcome_that_was_published_to_nobody_is_found(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,8 @@ from tests.support.stack import wait_until_on_disk
 
 
 @pytest.fixture
-async def ledger(valkey_url: str, namespace: str) -> AsyncIterator[RedisLedger]:
-    made = RedisLedger(valkey_url, namespace=namespace)
-    yield made
-    await made.close_connections()
+def ledger(redis_ledger: RedisLedger) -> RedisLedger:
+    return redis_ledger
 
 
 @pytest.fixture

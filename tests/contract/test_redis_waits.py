@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,8 @@ FAILURE = Outcome(kind="failure", error={"type": "UserError", "message": "no"})
 
 
 @pytest.fixture
-async def ledger(valkey_url: str, namespace: str) -> AsyncIterator[RedisLedger]:
-    made = RedisLedger(valkey_url, namespace=namespace)
-    yield made
-    await made.close_connections()
+def ledger(redis_ledger: RedisLedger) -> RedisLedger:
+    return redis_ledger
 
 
 @pytest.fixture
