@@ -102,6 +102,8 @@ class Invoked(EntryBase):
     task: str
     worker: str
     fence: int
+    after_release: bool = False
+    """The invocation before it gave this step back, instead of being lost with its worker."""
 
 
 class Reply(EntryBase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,12 +16,12 @@ from orchestrator.combinators.values import as_text, call_with, to_json
 from orchestrator.endings import failure_outcome
 from orchestrator.engine import Engine, Performed
 from orchestrator.entries import ChildEnded, Entry, FlowScope, Outcome, Output, Parked, RunInput
-from orchestrator.errors import LedgerError, describe_error, restore_error
+from orchestrator.errors import LedgerError, restore_error
 from orchestrator.flow_book import FlowBook
 from orchestrator.holding import ended, given_back, hold, missed_deadline, resting
 from orchestrator.interrupt import Interrupt
 from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced
-from orchestrator.members import MemberMaker
+from orchestrator.members import MemberMaker, failure_of
 from orchestrator.recorder import Recorder
 from orchestrator.state import RunState, fold
 from orchestrator.task_step import look_for_result
@@ -92,7 +93,11 @@ class FlowInvocation:
             return None
         if _is_own_task(members, self._at.place):
             return await self._look_for_task(members[0])
-        children = await self._maker.make(members, self._state.context)
+        children, failures = await self._maker.make(members, self._state.context)
+        if failures:
+            self._note(*failures)
+            await self._recorder.write()
+            return None
         names = ", ".join(dict.fromkeys(member.node.label for member in members))
         waits = {child.parent[1]: child.run_id for child in children if child.parent}
         parked = Parked(waits=waits, max_failures=max_failures)
@@ -108,8 +113,7 @@ class FlowInvocation:
             return Performed(
                 "parked", f"waits for {note}", self._claim, pointers=await self._recorder.park(found, note=note)
             )
-        self._recorder.note(found)
-        self._take_in(found)
+        self._note(found)
         return None
 
     async def _call(self, member: Member) -> None:
@@ -120,12 +124,13 @@ class FlowInvocation:
             value = to_json(await _call_function(node, at))
             output = Output(call_id=at.place, tool=node.label, output=as_text(value), value=value)
         except Exception as error:
-            described = describe_error(error)
-            output = Output(
-                call_id=at.place, tool=node.label, output=described["message"], value=described, failed=True
-            )
-        self._recorder.note(output)
-        self._take_in(output)
+            output = failure_of(member, error)
+        self._note(output)
+
+    def _note(self, *outputs: Output) -> None:
+        for output in outputs:
+            self._recorder.note(output)
+            self._take_in(output)
 
     def _take_in(self, entry: Entry) -> None:
         """What an entry says about a member."""
@@ -199,8 +204,8 @@ async def _call_function(step: Step, at: At) -> Any:
 
 
 def _named_failure(failed: Failed) -> Exception:
-    """The member's own error, saying where in the flow it came from."""
+    """The member's own error, saying where in the flow it came from: once, however many combinators it passed."""
     error = restore_error(dict(failed.error))
-    if failed.place:
+    if failed.place and not re.match(rf"Step `{re.escape(failed.place)}[/`]", error.message):
         error.args = (f"Step `{failed.place}`: {error.message}",)
     return error

@@ -10,7 +10,8 @@ from orchestrator.children import child_continuation, describe_input, digest_of
 from orchestrator.combinators.base import Member, Node
 from orchestrator.combinators.step import Step
 from orchestrator.combinators.values import as_text, to_json
-from orchestrator.entries import FlowScope, Item, RunInput, RunOptions, ToolCall
+from orchestrator.entries import FlowScope, Item, Output, RunInput, RunOptions, ToolCall
+from orchestrator.errors import FlowError, SubmitError, describe_error
 from orchestrator.flow import Flow
 from orchestrator.handover import not_loaded
 from orchestrator.ledger.base import Claim, Ledger, NewRun
@@ -29,6 +30,18 @@ class Addressee:
     priority: int | None = None
 
 
+def failure_of(member: Member, error: Exception) -> Output:
+    """What the ledger keeps of a member that failed in the flow's own invocation."""
+    described = describe_error(error)
+    return Output(
+        call_id=member.at.place,
+        tool=member.node.label,
+        output=described["message"],
+        value=described,
+        failed=True,
+    )
+
+
 class MemberMaker:
     """Makes the runs of one flow's members. Looks names up where they are not loaded here."""
 
@@ -39,9 +52,15 @@ class MemberMaker:
         self._registry = registry
         self._ledger = ledger
 
-    async def make(self, members: Sequence[Member], context: Any) -> list[NewRun]:
-        """The runs to start. Raises `FlowError`, `SubmitError` and `AgentNotLoaded` for one that cannot be."""
-        return [await self._make(member, context) for member in members]
+    async def make(self, members: Sequence[Member], context: Any) -> tuple[list[NewRun], list[Output]]:
+        """The runs to start, and the failures of those members whose input cannot be made. Raises `AgentNotLoaded`."""
+        runs, failures = list[NewRun](), list[Output]()
+        for member in members:
+            try:
+                runs.append(await self._make(member, context))
+            except (FlowError, SubmitError) as error:
+                failures.append(failure_of(member, error))
+        return runs, failures
 
     async def _make(self, member: Member, context: Any) -> NewRun:
         node, at = member.node, member.at

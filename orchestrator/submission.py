@@ -24,6 +24,16 @@ from orchestrator.settings import Settings
 
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+_ROLES = frozenset({"user", "assistant", "system", "developer"})
+_ITEM_TYPES = """
+    message reasoning item_reference compaction compaction_trigger additional_tools configuration_update
+    function_call function_call_output custom_tool_call custom_tool_call_output tool_search_call tool_search_output
+    file_search_call web_search_call image_generation_call code_interpreter_call program program_output
+    computer_call computer_call_output local_shell_call local_shell_call_output shell_call shell_call_output
+    apply_patch_call apply_patch_call_output mcp_list_tools mcp_approval_request mcp_approval_response mcp_call
+"""
+ITEM_TYPES = frozenset(_ITEM_TYPES.split())
+"""What the Responses API takes as input. Other values with a `type`, an agent's structured output say, are data."""
 
 
 def new_run(
@@ -164,7 +174,8 @@ def _digest(task: str, entry: RunInput) -> str:
 def _is_item(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    return ("role" in value and "content" in value) or (isinstance(value.get("type"), str) and len(value) > 1)
+    is_message = str(value.get("role")) in _ROLES and "content" in value
+    return is_message or (str(value.get("type")) in ITEM_TYPES and len(value) > 1)
 
 
 def _check_size(entry: RunInput, settings: Settings) -> None:

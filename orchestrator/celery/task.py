@@ -15,7 +15,7 @@ from orchestrator.celery.schedules import run_id_of_tick
 from orchestrator.celery.tracer import wait_for
 from orchestrator.engine import Performed
 from orchestrator.entries import Outcome
-from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, UserError, restore_error
+from orchestrator.errors import LedgerError, NewerVersion, OrchestratorError, RunCancelled, UserError, restore_error
 from orchestrator.ledger.base import Claim, Fenced, Pointer
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class InvocationTask(Task):  # type: ignore[misc]
     typing = False  # arguments are checked by read_message, with better words
     acks_late = True
     reject_on_worker_lost = True
+    throws = (RunCancelled,)
+    """What somebody asked for is no error in a worker's log."""
     ignore_result = False
     serializer = "json"
     orchestrator: Orchestrator

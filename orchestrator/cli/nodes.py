@@ -70,6 +70,11 @@ class InvocationNode:
         """The agent's or tool's name."""
         return self.task.partition(".")[2]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has come of it: it gave its step back at once, as one that passes a flow's end does."""
+        return not self.turns and not self.members
+
 
 @dataclass
 class RunNode:

@@ -115,8 +115,10 @@ def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
     if run.outcome is not None:
         return  # only the delivery of what is known already
     if run.invocations and run.invocations[-1].ended_at is None:
-        run.invocations[-1].is_lost = True
+        run.invocations[-1].is_lost = not entry.after_release
         _close_invocation(run, at)
+        if entry.after_release and run.invocations[-1].is_empty:
+            run.invocations.pop()
     node = InvocationNode(entry.step, entry.task, task_id(run.run_id, entry.step), entry.worker, at)
     run.invocations.append(node)
     run.state = "running"

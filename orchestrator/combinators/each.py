@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from orchestrator.combinators.base import At, Done, Failed, Node, Progress, advance_branch
 from orchestrator.combinators.parallel import THEN, FailurePolicy, check_policy, join
 from orchestrator.combinators.step import Decision, StepLike, to_node
-from orchestrator.combinators.values import call_with, single_field, to_json
+from orchestrator.combinators.values import decide, single_field, to_json
 from orchestrator.errors import UserError
 
 SOURCE, ITEM = "source", "item"
@@ -49,7 +49,7 @@ class Each(Node):
         return self.then.output_type() if self.then else None
 
     def _items_of(self, value: Any, at: At) -> list[Any] | Failed:
-        items = single_field(_parsed(value)) if self.items is None else call_with(self.items, value, "items=")
+        items = single_field(_parsed(value)) if self.items is None else decide(self.items, value, "items=")
         if not isinstance(items, list | tuple):
             shown = json.dumps(to_json(value), ensure_ascii=False)[:80]
             return at.fail(f"`{self.label}` needs a list, but got {shown}. Say with items= where the list is.")

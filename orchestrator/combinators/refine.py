@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from orchestrator.combinators.base import At, Done, Failed, Node, Progress
 from orchestrator.combinators.step import Decision, StepLike, to_node
-from orchestrator.combinators.values import call_with, fill_prompt, prompt_fields
+from orchestrator.combinators.values import decide, fill_prompt, prompt_fields
 from orchestrator.errors import UserError
 
 WORKER, EVALUATOR = "draft", "verdict"
@@ -52,7 +52,7 @@ class Refine(Node):
             verdict = self.evaluator.advance(at.below(f"{EVALUATOR}[{number}]", draft.value, **said))
             if not isinstance(verdict, Done):
                 return verdict
-            if call_with(self.passes, verdict.value, "passes="):
+            if decide(self.passes, verdict.value, "passes="):
                 return draft
             said["feedback"] = self._feedback_of(verdict.value)
             tried.append((self._score_of(verdict.value, number), number, draft.value))
@@ -85,10 +85,10 @@ class Refine(Node):
         return draft.value, verdict.value
 
     def _feedback_of(self, verdict: Any) -> Any:
-        return verdict if self.feedback is None else call_with(self.feedback, verdict, "feedback=")
+        return verdict if self.feedback is None else decide(self.feedback, verdict, "feedback=")
 
     def _score_of(self, verdict: Any, number: int) -> Any:
-        return number if self.score is None else call_with(self.score, verdict, "score=")
+        return number if self.score is None else decide(self.score, verdict, "score=")
 
     def _exhausted(self, over: int, tried: list[Scored], at: At) -> Done | Failed:
         if self.when_exhausted == "fail":

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress
 from orchestrator.combinators.step import Decision, StepLike, to_node
-from orchestrator.combinators.values import call_with, single_field
+from orchestrator.combinators.values import decide, single_field
 from orchestrator.errors import UserError
 
 CLASSIFIER, DEFAULT = "classifier", "default"
@@ -50,7 +50,7 @@ class Route(Node):
         return frozenset() if key == CLASSIFIER else frozenset({"verdict"})
 
     def _category_of(self, verdict: Any) -> str:
-        found = single_field(verdict) if self.key is None else call_with(self.key, verdict, "key=")
+        found = single_field(verdict) if self.key is None else decide(self.key, verdict, "key=")
         return str(found.value if isinstance(found, enum.Enum) else found).strip()
 
 

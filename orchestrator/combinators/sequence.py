@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress, key_of
 from orchestrator.combinators.step import GATE, Decision, StepLike, to_node
-from orchestrator.combinators.values import call_with, name_of, to_prompt_name
+from orchestrator.combinators.values import decide, name_of, to_prompt_name
 from orchestrator.errors import UserError
 
 
@@ -28,7 +28,7 @@ class Gate(Node):
 
     def is_open(self, value: Any) -> bool:
         """Whether the sequence goes on with this value. Raises what the function raises."""
-        return bool(call_with(self.opens, value, f"Gate `{self.label}`"))
+        return bool(decide(self.opens, value, f"Gate `{self.label}`"))
 
 
 @dataclass(frozen=True, kw_only=True)

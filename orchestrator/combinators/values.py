@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from orchestrator.errors import FlowError
+from orchestrator.errors import FlowError, OrchestratorError
 from orchestrator.validation_text import describe_problems
 
 _FIELD = re.compile(r"\{([A-Za-z_]\w*)((?:\.\w+)*)\}")
@@ -83,6 +83,16 @@ def call_with(function: Callable[..., Any], value: Any, what: str) -> Any:
     Raises `FlowError` for a value that does not fit, and what the function raises.
     """
     return function(load_as(parameter_type(function), value, what))
+
+
+def decide(function: Callable[..., Any], value: Any, what: str) -> Any:
+    """What a combinator's function says of a value. Raises `FlowError`, also for what the function raises."""
+    try:
+        return call_with(function, value, what)
+    except OrchestratorError:
+        raise
+    except Exception as error:
+        raise FlowError(f"{what} has raised {type(error).__name__}: {error}") from error
 
 
 def parameter_type(function: Callable[..., Any]) -> Any:

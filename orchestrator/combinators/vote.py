@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from orchestrator.combinators.base import At, Done, Node, Progress, advance_branch
 from orchestrator.combinators.parallel import FailurePolicy, check_policy, settle
 from orchestrator.combinators.step import Decision, StepLike, to_node
-from orchestrator.combinators.values import call_with
+from orchestrator.combinators.values import decide
 from orchestrator.errors import UserError
 
 ATTEMPT, JUDGE = "attempt", "judge"
@@ -37,7 +37,7 @@ class Vote(Node):
         verdict = self.judge.advance(at.below(JUDGE, attempts.value, task=at.value))
         if not isinstance(verdict, Done) or self.pick is None:
             return verdict
-        number = int(call_with(self.pick, verdict.value, "pick="))
+        number = int(decide(self.pick, verdict.value, "pick="))
         if not 1 <= number <= len(attempts.value):
             return at.fail(f"`{self.label}` has {len(attempts.value)} attempts; its judge picked number {number}.")
         return Done(attempts.value[number - 1])

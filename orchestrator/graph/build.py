@@ -42,6 +42,8 @@ class _Builder:
     def __init__(self, find: Find) -> None:
         self.graph = Graph()
         self._find = find
+        self._within: list[str] = []
+        """The flows whose steps are being added."""
 
     # ---- agents -----------------------------------------------------------------------------
 
@@ -69,19 +71,34 @@ class _Builder:
         if isinstance(target, str):
             self.graph.add_shape(f"agent:{target}", target, "agent")
             return f"agent:{target}"
-        if isinstance(target, Flow):
-            self.graph.add_shape(f"flow:{target.name}", target.name, "flow")
-            return f"flow:{target.name}"
-        return self.add_agent(target)
+        return self._add_called_flow(target) if isinstance(target, Flow) else self.add_agent(target)
 
     # ---- flows ------------------------------------------------------------------------------
 
     def add_flow(self, flow: Flow) -> None:
         """The flow from its input to its result."""
         self.graph.add_shape(INPUT, INPUT, "end")
-        exits = self._add(flow.root, "", [(INPUT, "")])
+        exits = self._add_inside(flow, "", [(INPUT, "")])
         self.graph.add_shape(RESULT, RESULT, "end")
         self._connect(exits, RESULT)
+
+    def _add_called_flow(self, flow: Flow) -> str:
+        """A flow that agents have as a tool: its shape, from which its steps lead to a result of its own."""
+        id, result = f"flow:{flow.name}", f"flow:{flow.name}/{RESULT}"
+        if self.graph.add_shape(id, flow.name, "flow"):
+            exits = self._add_inside(flow, id, [(id, "")])
+            self.graph.add_shape(result, RESULT, "end")
+            self._connect(exits, result)
+        return id
+
+    def _add_inside(self, flow: Flow, place: str, entries: Sequence[Exit]) -> list[Exit]:
+        """The flow's steps, once: a flow inside of itself is its shape alone."""
+        if flow.name in self._within:
+            return list(entries)
+        self._within.append(flow.name)
+        exits = self._add(flow.root, place, entries)
+        self._within.pop()
+        return exits
 
     def _add(self, node: Node, place: str, entries: Sequence[Exit]) -> list[Exit]:
         """The node's shapes below those that lead to it; returns what leads on."""
@@ -105,7 +122,7 @@ class _Builder:
 
     def _add_single(self, node: Node, place: str, entries: Sequence[Exit]) -> list[Exit]:
         kind, text = _look_of(node)
-        id = f"place:{place}"
+        id, found = f"place:{place}", None
         if kind == "agent" and isinstance(node, Step):
             found = self._find(node.work) if isinstance(node.work, str) else node.work
             kind = "flow" if isinstance(found, Flow) else "agent"
@@ -113,7 +130,8 @@ class _Builder:
                 id = self.add_agent(found)
         self.graph.add_shape(id, text, kind)
         self._connect(entries, id)
-        return [(id, "")]
+        exits = [(id, "")]
+        return self._add_inside(found, f"{place}/{found.name}", exits) if isinstance(found, Flow) else exits
 
     def _add_steps(self, node: Steps, place: str, entries: Sequence[Exit]) -> list[Exit]:
         exits, stopped = list(entries), list[Exit]()

@@ -55,10 +55,11 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
             return None
         run.status, run.holder = "running", message_id
         self._runs.leave_lane(run)
-        run.fence += 1
+        after_release, run.fence = run.released == run.fence, run.fence + 1
         run.tries += 1
         self._runs.set_deadline(run, self.settings.grace_seconds if brief else self.settings.lease_seconds)
-        self._runs.add_entry(run, Invoked(step=step, task=run.task, worker=worker, fence=run.fence))
+        invoked = Invoked(step=step, task=run.task, worker=worker, fence=run.fence, after_release=after_release)
+        self._runs.add_entry(run, invoked)
         memory_questions.expire(self._runs, run, self._clock())
         if run.tries > self.settings.max_tries and run.outcome is None:
             poisoned = entry_rules.poisoned_outcome(run_id, self.settings.max_tries)
@@ -164,7 +165,7 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         if run.outcome:
             raise refusals.ended(run.run_id)
         run.check_size(at)
-        run.tries = max(0, run.tries - 1)
+        run.tries, run.released = max(0, run.tries - 1), run.fence
         self._runs.record(run, read_entries(entries, usage=usage))
         return [self._runs.queue(run)]
 

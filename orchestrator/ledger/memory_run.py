@@ -55,6 +55,8 @@ class MemoryRun:
     status: Status = "queued"
     step: int = 1
     fence: int = 0
+    released: int | None = None
+    """The fence of the claim that gave its step back last."""
     tries: int = 0
     holder: str | None = None
     grace_seconds: float = 0.0

@@ -61,6 +61,18 @@ def test_running_run_is_cancelled_in_the_middle_of_its_work(shop: Shop, key: str
         shop.app.AsyncResult(run.id).get(timeout=SECONDS)
 
 
+def test_a_cancel_is_no_error_in_the_workers_log(stack: Stack, shop: Shop, key: str) -> None:
+    worker = stack.start_worker(f"of-{key}", queues=key)
+    run = shop.waiter.submit(key, queue=key)
+    wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")
+
+    run.cancel()
+
+    worker.wait_for_log("raised expected: RunCancelled")
+    assert "ERROR" not in worker.log
+    worker.stop()
+
+
 def test_reason_of_a_cancel_reaches_who_waits_for_the_result(shop: Shop, key: str) -> None:
     run = shop.waiter.submit(key)
     wait_until(lambda: shop.effects(f"waiting:{key}"), "the run works")

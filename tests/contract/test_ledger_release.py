@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.entries import Invoked
 from orchestrator.errors import LedgerError
 from orchestrator.ledger.base import Fenced, Ledger, LedgerSettings
 from tests.contract.conftest import MakeLedger
@@ -18,6 +19,17 @@ async def test_released_step_is_queued_for_anybody(ledger: Ledger) -> None:
     assert (pointer.run_id, pointer.step) == ("run", 1)
     assert await log_types(ledger) == ["input", "invocation", "reply"]
     assert (await claim(ledger, message="m2")).fence > claimed.fence
+
+
+async def test_claim_tells_a_step_that_was_given_back_from_one_whose_worker_is_lost(ledger: Ledger) -> None:
+    claimed = await start_and_claim(ledger)
+    await ledger.release(claimed, claimed.size, [])
+
+    await claim(ledger, message="m2")
+    claimed = await claim(ledger, message="m2")  # delivered again: the one before it is lost
+
+    invocations = [entry for entry in claimed.entries if isinstance(entry, Invoked)]
+    assert [entry.after_release for entry in invocations] == [False, True, False]
 
 
 async def test_release_does_not_count_towards_poison(make_ledger: MakeLedger) -> None:

@@ -58,9 +58,12 @@ def reply(agent: str, *calls: Item, text: str = "", tokens: int = 10) -> Reply:
     return Reply(agent=agent, items=items, usage=Usage(requests=1, total_tokens=tokens), model="rehearsal")
 
 
-def invoked(agent: str, step: int, *, worker: str = "llm1@host", fence: int | None = None) -> Invoked:
+def invoked(
+    agent: str, step: int, *, worker: str = "llm1@host", fence: int | None = None, after_release: bool = False
+) -> Invoked:
     """A worker took a step of an agent."""
-    return Invoked(step=step, task=f"agents.{agent}", worker=worker, fence=fence or step)
+    task = f"agents.{agent}"
+    return Invoked(step=step, task=task, worker=worker, fence=fence or step, after_release=after_release)
 
 
 def given(agent: str, text: str, call: ToolCall | None = None) -> RunInput:

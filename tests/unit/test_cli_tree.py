@@ -143,6 +143,15 @@ def test_a_step_that_was_taken_up_again_shows_the_lost_invocation() -> None:
     assert [(node.worker, node.is_lost) for node in run.invocations] == [("llm1@host", True), ("llm2@host", False)]
 
 
+def test_a_step_that_was_given_back_is_not_lost_and_seen_only_if_something_came_of_it() -> None:
+    story = Story().add(given("triage", "hi")).add(invoked("triage", 1)).add(reply("triage", text="Hm."))
+
+    story.add(invoked("triage", 1, worker="llm2@host", fence=2, after_release=True))
+    run = fold(story.add(invoked("triage", 1, worker="llm3@host", fence=3, after_release=True)).events)
+
+    assert [(node.worker, node.is_lost) for node in run.invocations] == [("llm1@host", False), ("llm3@host", False)]
+
+
 def test_a_delivery_after_the_end_is_no_invocation() -> None:
     story = support_story()
 

@@ -23,7 +23,7 @@ from orchestrator import (
     sequence,
     step,
 )
-from orchestrator.errors import ModelRequestRejected, RunFailed
+from orchestrator.errors import ModelRequestRejected, OrchestratorError, RunFailed
 from orchestrator.testing import ScriptedModel, ScriptedReply, function_call
 
 
@@ -35,6 +35,13 @@ def asked(of: Agent[Any]) -> list[str]:
     """The inputs of an agent's model calls."""
     assert isinstance(of.model, ScriptedModel)
     return [str(request.input[0]["content"]) for request in of.model.requests]
+
+
+class Bill(BaseModel):
+    """Has a field that conversation items have, too."""
+
+    type: str
+    sum: int
 
 
 class Plan(BaseModel):
@@ -130,6 +137,39 @@ def test_a_failure_inside_a_branch_is_a_failed_member() -> None:
     assert run_inline(flow, "x").final_output == ["3"]
 
 
+def test_a_deep_failure_names_its_place_once() -> None:
+    deep = parallel(parallel(agent("b", ModelRequestRejected("bad key")), agent("c", "3")), agent("d", "4"))
+
+    with pytest.raises(ModelRequestRejected) as raised:
+        run_inline(Flow("f", sequence(agent("a", "1"), deep)), "x")
+
+    assert raised.value.message == "Step `2.parallel/1.parallel/1.b`: bad key"
+
+
+@pytest.mark.parametrize("broken", [None, {"name": "tea"}])
+def test_a_member_whose_input_cannot_be_made_is_a_failed_member(broken: Any) -> None:
+    def writing() -> Agent[Any]:
+        return agent("writer", "1", "2")
+
+    given = [{"title": "coffee"}, broken]
+    prompt = None if broken is None else "About {input.title}."
+
+    kept = run_inline(Flow("f", each(None, step(writing(), prompt=prompt), on_failure="keep")), given)
+
+    assert kept.final_output == ["1"]
+    with pytest.raises(OrchestratorError, match=r"Step `item\[2\]`: (An agent needs an input|The prompt's)"):
+        run_inline(Flow("f", each(None, step(writing(), prompt=prompt))), given)
+
+
+def test_structured_results_reach_the_next_agent_as_json() -> None:
+    voices = [agent(name, '{"type": "bill", "sum": 3}', output_type=Bill) for name in ("a", "b")]
+    reader = agent("reader", "done")
+
+    run_inline(Flow("f", parallel(*voices, then=reader)), "x")
+
+    assert asked(reader) == ['[{"type": "bill", "sum": 3}, {"type": "bill", "sum": 3}]']
+
+
 def test_a_function_that_fails_fails_the_flow_and_is_called_once() -> None:
     calls: list[Any] = []
 
@@ -146,7 +186,7 @@ def test_a_function_that_fails_fails_the_flow_and_is_called_once() -> None:
 def test_a_decision_that_raises_fails_the_flow() -> None:
     flow = Flow("f", refine(agent("a", "1"), agent("b", "2"), passes=lambda verdict: verdict.good))
 
-    with pytest.raises(RunFailed, match="'str' object has no attribute 'good'"):
+    with pytest.raises(FlowError, match=r"passes= has raised AttributeError: 'str' object has no attribute 'good'"):
         run_inline(flow, "x")
 
 

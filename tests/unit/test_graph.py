@@ -73,7 +73,26 @@ def test_an_agent_is_drawn_with_all_that_it_can_reach() -> None:
         ("agent:billing", "agent:triage", "", "handoff"),
         ("agent:triage", "tool:look", "", "call"),
         ("agent:triage", "flow:check", "ask_check", "call"),
+        ("flow:check", "place:flow:check", "", "next"),
+        ("place:flow:check", "flow:check/result", "", "next"),
     }
+
+
+def test_a_flow_in_a_flow_is_drawn_with_its_steps() -> None:
+    inner = Flow("inner", refine("writer", "critic", passes=bool))
+
+    found = edges(draw(sequence("a", inner, "b")))
+
+    assert {("a", "", "inner"), ("inner", "", "writer"), ("writer", "", "critic"), ("critic", "passes", "b")} < found
+
+
+def test_a_flow_that_has_itself_as_a_step_is_drawn_once() -> None:
+    flow = Flow("f", sequence("a", route("b", {"again": "f", "end": "c"})))
+
+    found = edges(build_graph(flow, {"f": flow}.get))
+
+    assert ("b", "again", "f") in found
+    assert ("f", "", "result") in found
 
 
 def test_the_mermaid_text() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from openai.types.responses.response_input_item_param import ResponseInputItemParam
 from pydantic import BaseModel
 
 from orchestrator.agent import Agent
@@ -13,7 +15,7 @@ from orchestrator.ledger.base import NewRun
 from orchestrator.prices import Price, Prices
 from orchestrator.run_options import OptionKeywords, make_options
 from orchestrator.settings import Settings
-from orchestrator.submission import new_run, to_items
+from orchestrator.submission import ITEM_TYPES, new_run, to_items
 
 
 class Order(BaseModel):
@@ -34,6 +36,22 @@ def test_items_stay_as_they_are() -> None:
     items = [{"role": "user", "content": "Hi"}, {"type": "function_call_output", "call_id": "1", "output": "x"}]
 
     assert to_items(items) == items
+
+
+def test_values_that_look_like_items_are_data() -> None:
+    """As agents' structured outputs may, which a parallel's next step or a chord's body gets as a list."""
+    given = [{"type": "invoice", "amount": 3}, {"role": "hero", "content": "brave"}]
+
+    [message] = to_items(given)
+
+    assert json.loads(message["content"]) == given
+
+
+def test_items_are_what_the_responses_api_takes() -> None:
+    hints = [get_type_hints(item)["type"] for item in get_args(ResponseInputItemParam)]
+    literals = [get_args(hint) if get_origin(hint) is Union else [hint] for hint in hints]
+
+    assert {name for options in literals for option in options for name in get_args(option)} == ITEM_TYPES
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ local id = args.run_id
 
 local function read_run()
   return unpack(redis.call('HMGET', run_key(id), 'status', 'step', 'holder', 'outcome', 'fence', 'tries', 'task',
-    'questions'))
+    'questions', 'released'))
 end
 
-local status, step, holder, outcome, last_fence, tries, task, has_questions = read_run()
+local status, step, holder, outcome, last_fence, tries, task, has_questions, released = read_run()
 if not status and args.new and args.step == 1 then
   create_run(args.new, ARGV[FIRST_ENTRY])
-  status, step, holder, outcome, last_fence, tries, task, has_questions = read_run()
+  status, step, holder, outcome, last_fence, tries, task, has_questions, released = read_run()
 end
 
 local function may_take()
@@ -57,7 +57,7 @@ set(id, 'status', 'running', 'holder', args.message, 'fence', string.format('%d'
 leave_lane(id)
 drop_deadline(id, true)
 set_deadline(id, now + (args.lease or settings.lease))
-add_entry(id, fill(args.invoked, {task = task, fence = fence}))
+add_entry(id, fill(args.invoked, {task = task, fence = fence, after_release = released == last_fence}))
 
 -- Questions whose time has passed are rejected here, by the clock that `decide` reads, too.
 local function expire_questions()

@@ -16,6 +16,7 @@ end
 check_size(size, args.at)
 record_entries(false)
 set(id, 'tries', math.max(0, tonumber(get(id, 'tries')) - 1))
+set(id, 'released', fence)
 queue_run(id)
 point_to(id)
 return pointers
