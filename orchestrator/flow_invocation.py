@@ -84,11 +84,11 @@ class FlowInvocation:
 
     async def _wait_for(self, members: Sequence[Member], max_failures: int | None) -> Performed | None:
         self._budget.check()
-        functions = [member for member in members if _is_function(member.node)]
-        if functions and self._in_passing:
+        only_functions = all(_is_function(member.node) for member in members)
+        if only_functions and self._in_passing:
             return await self._leave()
-        if functions:
-            await asyncio.gather(*map(self._call, functions))
+        if only_functions:
+            await asyncio.gather(*map(self._call, members))
             await self._recorder.write()
             return None
         if _is_own_task(members, self._at.place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -168,6 +169,20 @@ def test_structured_results_reach_the_next_agent_as_json() -> None:
     run_inline(Flow("f", parallel(*voices, then=reader)), "x")
 
     assert asked(reader) == ['[{"type": "bill", "sum": 3}, {"type": "bill", "sum": 3}]']
+
+
+def test_a_function_works_while_the_agents_beside_it_do() -> None:
+    has_begun = threading.Event()
+
+    @function_tool
+    def begin() -> None:
+        has_begun.set()
+
+    beside = agent("beside", function_call("begin"), "done", tools=[begin])
+
+    result = run_inline(Flow("f", parallel(lambda _: has_begun.wait(20), beside)), "x")
+
+    assert result.final_output == [True, "done"]
 
 
 def test_a_function_that_fails_fails_the_flow_and_is_called_once() -> None:
