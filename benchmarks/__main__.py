@@ -1,14 +1,17 @@
-"""The command: measures, prints the report, keeps the results as data."""
+"""The command: measures, keeps the results as data, prints the report or what changed."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.bench import Bench
+from benchmarks.compare import write_comparison
+from benchmarks.environment import forget_settings
 from benchmarks.machine import describe_machine, time_fixed_work
 from benchmarks.model import Model
 from benchmarks.plots import draw_plots
@@ -28,20 +31,20 @@ DATA = Path(".benchmarks")
 
 
 def main() -> None:
-    """Measure, or write a report of what was measured before."""
+    """Measure, or write a report of what was measured before; compare it with something older."""
     options = _read_options()
     if options.of:
-        results = Results.model_validate_json(options.of.read_text(encoding="utf-8"))
+        results: Results = options.of
     else:
-        results = measure(options.only or list(SCENARIOS), is_quick=options.quick)
-        _keep(results, options.data)
+        forget_settings(os.environ)
+        results = _measure_and_keep(options)
     if options.report:
         _write(results, options.report)
-    print(write_report(results))
+    print(write_comparison(options.against, results) if options.against else write_report(results))
 
 
-def measure(names: Sequence[str], *, is_quick: bool) -> Results:
-    """Run these scenarios one after the other."""
+def measure(names: Sequence[str], *, is_quick: bool) -> Iterator[Results]:
+    """Run these scenarios one after the other; after each, all that was found so far."""
     machine, began_at = describe_machine(), time.monotonic()
     sections, work = [], [time_fixed_work()]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder, Model() as model:
@@ -49,16 +52,28 @@ def measure(names: Sequence[str], *, is_quick: bool) -> Results:
         for name in names:
             sections.append(SCENARIOS[name](bench))
             work.append(time_fixed_work())
-    found = {"seconds": time.monotonic() - began_at, "work_milliseconds": work, "other_cores": bench.other_cores}
-    return Results(is_quick=is_quick, machine=machine.model_copy(update=found), sections=sections)
+            found = {
+                "seconds": time.monotonic() - began_at,
+                "work_milliseconds": tuple(work),
+                "other_cores": tuple(bench.other_cores),
+            }
+            yield Results(is_quick=is_quick, machine=machine.model_copy(update=found), sections=tuple(sections))
 
 
-def _keep(results: Results, folder: Path) -> None:
+def _measure_and_keep(options: argparse.Namespace) -> Results:
+    """What was measured before a scenario fails, or somebody loses patience, is kept."""
+    for results in measure(list(dict.fromkeys(options.only or SCENARIOS)), is_quick=options.quick):
+        path = _keep(results, options.data)
+    print(f"Results: {path}\n")
+    return results
+
+
+def _keep(results: Results, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    began_at = results.machine.began_at[:16].replace(":", "")
+    began_at = results.machine.began_at[:19].replace(":", "")
     path = folder / f"{began_at}-{results.machine.commit}.json"
     path.write_text(results.model_dump_json(indent=1), encoding="utf-8")
-    print(f"Results: {path}\n")
+    return path
 
 
 def _write(results: Results, page: Path) -> None:
@@ -76,9 +91,22 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument(
         "--report", type=Path, metavar="PAGE", help="write the report with plots, e.g. docs/benchmark-report.md"
     )
-    parser.add_argument("--of", type=Path, metavar="FILE", help="results from before, in place of measuring")
+    parser.add_argument("--of", type=_read_results, metavar="FILE", help="results from before, in place of measuring")
+    parser.add_argument("--against", type=_read_results, metavar="FILE", help="print what changed since these results")
     parser.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="where results are kept")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.of and (options.only or options.quick):
+        parser.error("--of measures nothing, so --only and --quick have no place beside it")
+    return options
+
+
+def _read_results(path: str) -> Results:
+    try:
+        return Results.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{path} does not hold results of `python -m benchmarks`") from None
 
 
 if __name__ == "__main__":

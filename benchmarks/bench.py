@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from benchmarks.drivers.loop import Order
 from benchmarks.model import Model
+from benchmarks.model_server import Behaviour
 from benchmarks.side import Round, Side, SideName
+
+WARM_UP_SECONDS = 2.0
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -39,6 +46,19 @@ class Bench:
         folder = self.folder / scenario
         return OpenSides([Side(name, folder, self.model, workers=workers, concurrency=concurrency) for name in names])
 
+    def warm_up(self, sides: Sequence[Side], runs: int) -> None:
+        """So many long calls at once on each side: a thread's first task makes a client, which takes 50 ms of CPU."""
+        self.model.behave(Behaviour(latency_seconds=0.0 if self.is_quick else WARM_UP_SECONDS))
+        for side in sides:
+            self.say(f"warming up: {side.name}")
+            side.measure(Order("answer", runs=runs, in_flight=runs))
+        self.model.behave(Behaviour())
+
+    def check_calls(self, side: Side, expected: int) -> None:
+        """The model has to have been called so many times since its last `behave`."""
+        calls = len(self.model.calls())
+        assert calls == expected, f"{side.name} called the model {calls} times in place of {expected}"
+
     def note(self, measured: Round) -> Round:
         """Remember how calm the machine was."""
         self.other_cores.append(round(measured.usage.other_cores, 3))
@@ -55,3 +75,11 @@ class OpenSides(ExitStack):
     def start(self) -> list[Side]:
         """Start them; all stay up, and only one is given work at a time."""
         return [self.enter_context(side) for side in self._sides]
+
+
+def in_turns(sides: Sequence[T], rounds: int) -> Iterator[tuple[int, T]]:
+    """Each side once a round, with the round's number; every round begins with another side."""
+    for number in range(rounds):
+        begin = number % len(sides)
+        for side in (*sides[begin:], *sides[:begin]):
+            yield number, side

@@ -15,7 +15,10 @@ import psutil
 from benchmarks.results import Machine
 from orchestrator.embedded import find_server
 
-PACKAGES = ("celery-orchestrator", "celery", "kombu", "redis", "hiredis", "openai", "openai-agents", "aiohttp")
+PACKAGES = (
+    *("celery-orchestrator", "celery", "kombu", "redis", "hiredis"),
+    *("openai", "openai-agents", "httpx2", "aiohttp"),
+)
 _WORK = json.dumps([{"role": "user", "content": "where is my order A1?", "number": number} for number in range(2000)])
 
 
@@ -28,7 +31,7 @@ def describe_machine() -> Machine:
         system=f"{platform.system()} {platform.release()}",
         versions=_versions(),
         commit=_commit(),
-        began_at=datetime.now(UTC).isoformat(timespec="minutes"),
+        began_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 

@@ -65,18 +65,19 @@ def _write_values(figure: Figure, side: str) -> str:
     if side not in figure.rounds:
         return ""
     values = figure.rounds[side]
-    median = _write_number(figure.median(side))
-    spread = f" ({_write_number(min(values))} to {_write_number(max(values))})" if len(values) > 1 else ""
+    median = write_number(figure.median(side))
+    spread = f" ({write_number(min(values))} to {write_number(max(values))})" if len(values) > 1 else ""
     return f"**{median}**{spread}" if side == OURS else f"{median}{spread}"
 
 
 def _write_target(figure: Figure, target: Target) -> str:
     against = f" of {target.against}" if target.against else ""
     verdict = "reached" if figure.is_reached(target) else "**not reached**"
-    return f"{target.bound} {target.limit:g}{against}: {_write_number(figure.measured(target))}, {verdict}"
+    return f"{target.bound} {target.limit:g}{against}: {write_number(figure.measured(target))}, {verdict}"
 
 
-def _write_number(value: float) -> str:
+def write_number(value: float) -> str:
+    """Three digits that count, or all before the point."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

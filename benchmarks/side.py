@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -77,12 +77,14 @@ class Side:
 
     def __enter__(self) -> Side:
         self._folder.mkdir(parents=True)
-        environment = {**self.model.environment, LAG_FILE: str(self.lag_file)}
-        if self.name != "agents_sdk":
+        environment, watched = self.model.environment, {LAG_FILE: str(self.lag_file)}
+        if self.name == "agents_sdk":
+            environment = {**environment, **watched}
+        else:
             app = f"benchmarks.apps.{self.name}"
             self.stack = self._open.enter_context(Stack(self._folder, app=app, environment=environment))
-            environment |= self.stack.environment
-            self.start_workers()
+            environment = self.stack.environment
+            self.start_workers(watched)
         self._driver = self._open.enter_context(Driver(self.name, environment, self._folder / "driver.log"))
         return self
 
@@ -95,15 +97,17 @@ class Side:
 
     @property
     def lag_file(self) -> Path:
-        """Where event loops write down how late they are: the workers' and the driver's, or the driver's alone."""
+        """Where the event loops that call the model write down how late they are: workers', else the driver's."""
         return self._folder / "lag"
 
-    def start_workers(self) -> None:
-        """Start the side's workers, as at the beginning, and wait until they are ready."""
+    def start_workers(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start the side's workers, and wait until they are ready."""
         assert self.stack is not None
         pool = "threads" if self.name == "plain_celery" else None
         started = [
-            self.stack.start_worker(f"worker{number}", concurrency=self._concurrency, pool=pool, wait=False)
+            self.stack.start_worker(
+                f"worker{number}", concurrency=self._concurrency, pool=pool, wait=False, environment=environment
+            )
             for number in range(self._workers)
         ]
         for worker in started:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.apps.workloads import REFINE_ROUNDS, SEQUENCE_LENGTH
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, in_turns
 from benchmarks.drivers.loop import Order
 from benchmarks.model_server import Behaviour
 from benchmarks.results import Figure, Plot, Section, Target, at_most
@@ -46,9 +47,7 @@ def run(bench: Bench) -> Section:
     shapes = list(all_shapes(bench))
     with bench.open_sides("flows", SIDES, workers=2, concurrency=200) as opened:
         sides = opened.start()
-        bench.model.behave(Behaviour())
-        for side in sides:
-            side.measure(Order("answer", runs=bench.size(50, 2), in_flight=8))
+        bench.warm_up(sides, bench.size(2 * SLOW_WIDTH, 2))
         found = {shape.title: measure(bench, shape, sides) for shape in shapes}
     return describe(shapes, found)
 
@@ -56,14 +55,20 @@ def run(bench: Bench) -> Section:
 def measure(bench: Bench, shape: Shape, sides: list[Side]) -> Found:
     """A shape's rounds: all sides take turns."""
     found: Found = defaultdict(list)
-    bench.model.behave(Behaviour(latency_seconds=shape.latency_seconds))
-    for _ in range(shape.rounds):
-        for side in sides:
-            bench.say(f"flows: {shape.title}, {side.name}")
-            found[TITLES[side.name]].append(bench.note(side.measure(shape.order)))
-            if shape.alone and side.name == "ours":
-                found[ALONE].append(bench.note(side.measure(shape.alone)))
+    for _, side in in_turns(sides, shape.rounds):
+        bench.say(f"flows: {shape.title}, {side.name}")
+        found[TITLES[side.name]].append(measure_order(bench, side, shape, shape.order))
+        if shape.alone and side.name == "ours":
+            found[ALONE].append(measure_order(bench, side, shape, shape.alone))
     return found
+
+
+def measure_order(bench: Bench, side: Side, shape: Shape, order: Order) -> Round:
+    """One round; the model has to have been called once an agent."""
+    bench.model.behave(Behaviour(latency_seconds=shape.latency_seconds))
+    measured = bench.note(side.measure(order))
+    bench.check_calls(side, shape.agents)
+    return measured
 
 
 def all_shapes(bench: Bench) -> Iterator[Shape]:
@@ -109,9 +114,7 @@ def describe(shapes: list[Shape], found: dict[str, Found]) -> Section:
         figures.append(Figure(title=f"{shape.title}: all done", unit="s", rounds=seconds, targets=shape.time_targets))
         figures.append(Figure(title=f"{shape.title}: CPU an agent", unit="ms", rounds=cpu, targets=shape.cpu_targets))
     fans = [shape for shape in shapes if shape.order.workload == "fan_out" and not shape.latency_seconds]
-    lines = {
-        side: [figure_median(_cpu(shape, found)[side]) for shape in fans] for side in map(TITLES.__getitem__, SIDES)
-    }
+    lines = {TITLES[name]: [statistics.median(_cpu(shape, found)[TITLES[name]]) for shape in fans] for name in SIDES}
     widths = [shape.agents for shape in fans]
     return Section(
         name="flows",
@@ -124,11 +127,6 @@ def describe(shapes: list[Shape], found: dict[str, Found]) -> Section:
         ],
         plots=[Plot(title="CPU an agent in a fan-out", x_title="agents", y_title="ms", x=widths, lines=lines)],
     )
-
-
-def figure_median(values: list[float]) -> float:
-    """The middle one."""
-    return sorted(values)[len(values) // 2]
 
 
 def _cpu(shape: Shape, found: dict[str, Found]) -> dict[str, list[float]]:

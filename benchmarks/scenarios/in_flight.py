@@ -87,7 +87,8 @@ def describe(sizes: list[int], flights: dict[str, list[Flight]]) -> Section:
         notes=[
             f"Calls take {CALL_SECONDS:g} s, or longer where more than {STARTS_PER_SECOND} runs a second would have "
             "to begin for all to be in flight at once. Ours is one worker; the time that is added includes the "
-            "producer's and the queue's."
+            "producer's and the queue's. The Agents SDK's client is OpenAI's as it comes, with at most 1,000 "
+            "connections."
         ],
         plots=[Plot(title="Memory of the process", x_title="runs in flight", y_title="MB", x=sizes, lines=memory)],
     )

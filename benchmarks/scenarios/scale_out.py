@@ -10,9 +10,11 @@ from benchmarks.bench import Bench
 from benchmarks.drivers.loop import Order
 from benchmarks.model_server import Behaviour
 from benchmarks.results import OURS, Figure, Plot, Section
+from benchmarks.scenarios.triage import CALLS_A_RUN
 from benchmarks.side import TITLES, Round, Side, SideName
 
 WORKERS = (1, 2, 4)
+CONCURRENCY = 100
 SIDES: tuple[SideName, ...] = ("ours", "plain_celery")
 PLAIN = TITLES["plain_celery"]
 WANTED_PER_SECOND = 10_000
@@ -38,10 +40,11 @@ def run(bench: Bench) -> Section:
     counts = bench.sizes(WORKERS, (1, 2))
     rounds: dict[str, list[Round]] = {TITLES[name]: [] for name in SIDES}
     servers: dict[str, Server] = {}
-    bench.model.behave(Behaviour())
     for count in counts:
-        with bench.open_sides(f"scale_out-{count}", SIDES, workers=count, concurrency=100) as opened:
-            for side in opened.start():
+        with bench.open_sides(f"scale_out-{count}", SIDES, workers=count, concurrency=CONCURRENCY) as opened:
+            sides = opened.start()
+            bench.warm_up(sides, bench.size(count * CONCURRENCY, 2))
+            for side in sides:
                 bench.say(f"scale-out: {count} workers, {side.name}")
                 side.measure(Order("triage", runs=bench.size(60, 2), in_flight=bench.size(32, 2)))
                 measured, servers[TITLES[side.name]] = measure(bench, side)
@@ -51,11 +54,13 @@ def run(bench: Bench) -> Section:
 
 def measure(bench: Bench, side: Side) -> tuple[Round, Server]:
     """One load, seen from outside and by the server."""
+    bench.model.behave(Behaviour())
     before = read_counters(side)
     measured = bench.note(side.measure(Order("triage", runs=bench.size(300, 4), in_flight=bench.size(48, 2))))
     reads, commands, received = (
         (after - earlier) / measured.runs for after, earlier in zip(read_counters(side), before, strict=True)
     )
+    bench.check_calls(side, CALLS_A_RUN * measured.runs)
     return measured, Server(reads, commands, received, measured.cpu_by_role()["server"])
 
 
@@ -95,7 +100,12 @@ def describe(counts: list[int], rounds: dict[str, list[Round]], servers: dict[st
         name="scale_out",
         title="Scale-out",
         figures=figures,
-        notes=[calculate(servers[OURS], rounds[OURS][-1])],
+        notes=[
+            "Runs a second as if the model's server had cores of its own: its CPU, spread over all cores, is taken out "
+            "of the time. Workers, producer and Redis share the machine's cores, so more workers than cores bring "
+            f"nothing. What Redis does for a run is counted with {counts[-1]} workers.",
+            calculate(servers[OURS], rounds[OURS][-1]),
+        ],
         plots=[plot],
     )
 
@@ -104,15 +114,16 @@ def calculate(server: Server, measured: Round) -> str:
     """On paper: what ten thousand runs a second need."""
     one_server = HEADROOM * 1000 / server.cpu_milliseconds
     shards = WANTED_PER_SECOND / one_server
-    worker_cores = WANTED_PER_SECOND * measured.cpu_by_role()["workers"] / 1000
+    workers, producers = (WANTED_PER_SECOND * measured.cpu_by_role()[role] / 1000 for role in ("workers", "driver"))
     megabits = WANTED_PER_SECOND * server.sent_bytes * 8 / 1e6
     return (
         f"**On paper, for {WANTED_PER_SECOND:,} runs a second.** A run costs its Redis {server.cpu_milliseconds:.1f} "
         f"ms of CPU and {server.sent_bytes / 1000:.0f} kB. Redis runs scripts on one core; planned to {HEADROOM:.0%} "
         f"of it, one server carries {one_server:,.0f} runs a second of this kind: there one Redis ends. First the "
         "broker and the result backend move to servers of their own, by settings alone. Then ledgers are sharded: "
-        "all keys of a tree of runs share a hash tag, and nothing crosses trees but the sorted set of deadlines, "
-        f"which each shard has for itself. {WANTED_PER_SECOND:,} runs a second are about {shards:,.0f} servers in "
-        f"all, {worker_cores:,.0f} cores for workers and {megabits:,.0f} Mbit/s to the servers. A client that routes "
-        "by shard is not built; what is built carries one server per installation."
+        "all keys of a tree of runs share a hash tag. Deadlines, tenants' lines, cancels and the list of runs cross "
+        "trees; each shard would have its own. So do sessions, whose runs would go to the session's shard, and limits "
+        f"on models, which would stay on one server. {WANTED_PER_SECOND:,} runs a second are about {shards:,.0f} "
+        f"servers in all, {workers:,.0f} cores for workers, {producers:,.0f} for producers and {megabits:,.0f} Mbit/s "
+        "to the servers. A client that routes by shard is not built; what is built carries one server for the ledger."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, in_turns
 from benchmarks.drivers.loop import Order
 from benchmarks.model_server import Behaviour
 from benchmarks.results import Figure, Section, Target, at_least, at_most
@@ -15,6 +15,7 @@ ROLES = {"workers": "workers", "driver": "producer", "server": "Valkey", "model"
 SDK, PLAIN = TITLES["agents_sdk"], TITLES["plain_celery"]
 
 BURST = 200
+CALLS_A_RUN = 3
 
 Rounds = dict[str, list[Round]]
 
@@ -26,15 +27,15 @@ def run(bench: Bench) -> Section:
     burst: Rounds = defaultdict(list)
     with bench.open_sides("triage", ["ours", "agents_sdk", "plain_celery"], workers=2, concurrency=200) as opened:
         sides = opened.start()
+        bench.warm_up(sides, bench.size(2 * BURST, 2))
         for side in sides:
             side.measure(Order("triage", runs=bench.size(100, 2), in_flight=bench.size(32, 2)))
-        for number in range(bench.size(5, 1)):
-            for side in sides:
-                bench.say(f"triage: round {number + 1}, {side.name}")
-                alone[TITLES[side.name]].append(measure(bench, side, runs=bench.size(50, 2), in_flight=1))
-                busy[TITLES[side.name]].append(measure(bench, side, runs=bench.size(200, 4), in_flight=32))
-                size = bench.size(BURST, 4)
-                burst[TITLES[side.name]].append(measure(bench, side, runs=size, in_flight=size, latency=0.5))
+        for number, side in in_turns(sides, bench.size(5, 1)):
+            bench.say(f"triage: round {number + 1}, {side.name}")
+            alone[TITLES[side.name]].append(measure(bench, side, runs=bench.size(50, 2), in_flight=1))
+            busy[TITLES[side.name]].append(measure(bench, side, runs=bench.size(200, 4), in_flight=32))
+            size = bench.size(BURST, 4)
+            burst[TITLES[side.name]].append(measure(bench, side, runs=size, in_flight=size, latency=0.5))
     return Section(
         name="triage",
         title="One run: three model calls, one handoff, one tool call",
@@ -47,8 +48,7 @@ def measure(bench: Bench, side: Side, *, runs: int, in_flight: int, latency: flo
     """One round; the model has to have been called three times a run."""
     bench.model.behave(Behaviour(latency_seconds=latency))
     measured = bench.note(side.measure(Order("triage", runs=runs, in_flight=in_flight)))
-    calls = len(bench.model.calls())
-    assert calls == 3 * runs, f"{side.name} called the model {calls} times for {runs} runs"
+    bench.check_calls(side, CALLS_A_RUN * runs)
     return measured
 
 

@@ -1,4 +1,4 @@
-"""`make bench`, at sizes that show only that it works from end to end."""
+"""`make bench` and the profile, at sizes that show only that they work from end to end."""
 
 from __future__ import annotations
 
@@ -37,3 +37,18 @@ def test_scenario_measures_us_beside_baselines(tmp_path: Path, scenario: str) ->
     assert section.figures
     assert all(OURS in figure.rounds for figure in section.figures)
     assert section.title in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 10)
+def test_profile_records_a_worker_and_a_producer(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.profile", "--seconds", "2", "--folder", str(tmp_path)]
+
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=SECONDS)
+
+    if "permission" in done.stderr.lower():
+        pytest.skip("py-spy may not look into processes here")
+    assert done.returncode == 0, done.stderr
+    profiles = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert "orchestrator/" in profiles["profile-worker.json"]
+    assert "orchestrator/" in profiles["profile-producer.json"]
