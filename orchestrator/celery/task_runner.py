@@ -24,12 +24,11 @@ class CeleryTaskRunner:
 
     def start(self, work: Any, value: Any, task_id: str, *, run_id: str, queue: str | None) -> None:
         """Send it. Under one id: a second time, the task runs twice as any late-acknowledged task may."""
-        made = signature(work, app=self._app) if isinstance(work, dict) else work.s()
-        sent = made.clone() if made.immutable else made.clone(args=(value,))
+        sent = signature(work, app=self._app).clone() if isinstance(work, dict) else work.s()
         hasten = self._app.signature(HASTEN, args=(run_id,), immutable=True, options={"queue": queue} if queue else {})
         sent.link(hasten)
         sent.link_error(hasten)
-        sent.apply_async(task_id=task_id, add_to_parent=False)
+        sent.apply_async(args=() if sent.immutable else (value,), task_id=task_id, add_to_parent=False)
 
     def find_result(self, task_id: str) -> TaskResult | None:
         """What it came to; `None` while it has not ended. Its result must be stored: `ignore_result` off."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Failed, Node, Progress, advance_branch
 from orchestrator.combinators.parallel import THEN, FailurePolicy, check_policy, join
-from orchestrator.combinators.step import Decision, StepLike, to_node
+from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
 from orchestrator.combinators.values import decide, single_field, to_json
 from orchestrator.errors import UserError
 
@@ -85,6 +85,7 @@ def each(
     runs nothing: its result is `[]`, which `then` gets. `on_failure` as for `parallel`. Raises `UserError`.
     """
     check_policy(on_failure)
+    check_decisions(items=items)
     if max_items < 1:
         raise UserError(f"max_items is a number from 1 up, not {max_items}.")
     return Each(

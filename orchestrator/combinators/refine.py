@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from orchestrator.combinators.base import At, Done, Failed, Node, Progress
-from orchestrator.combinators.step import Decision, StepLike, to_node
+from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
 from orchestrator.combinators.values import decide, fill_prompt, prompt_fields
 from orchestrator.errors import UserError
 
@@ -122,6 +122,7 @@ def refine(
         raise UserError(f"max_rounds is a number from 1 up, not {max_rounds}.")
     if when_exhausted not in ("best", "fail"):
         raise UserError(f'when_exhausted is "best" or "fail", not {when_exhausted!r}.')
+    check_decisions(passes=passes, score=score, feedback=feedback)
     if unknown := prompt_fields(revise) - PROMPT_NAMES:
         raise UserError(f"revise= may use {{task}}, {{draft}} and {{feedback}}, not {', '.join(sorted(unknown))}.")
     return Refine(

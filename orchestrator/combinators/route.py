@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress
-from orchestrator.combinators.step import Decision, StepLike, to_node
+from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
 from orchestrator.combinators.values import decide, single_field
 from orchestrator.errors import UserError
 
@@ -73,6 +73,7 @@ def route(
     """
     if not branches:
         raise UserError("A route needs a branch.")
+    check_decisions(key=key)
     nodes = {str(category): to_node(given) for category, given in branches.items()}
     other = None if default is None else to_node(default)
     return Route(classifier=to_node(classifier), branches=nodes, key=key, default=other, name=name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress, key_of
-from orchestrator.combinators.step import GATE, Decision, StepLike, to_node
+from orchestrator.combinators.step import GATE, Decision, StepLike, check_decisions, to_node
 from orchestrator.combinators.values import decide, name_of, to_prompt_name
 from orchestrator.errors import UserError
 
@@ -79,6 +79,7 @@ def sequence(*steps: StepLike, name: str = "", gate: Decision | None = None) -> 
     nodes = [given if isinstance(given, Gate) else to_node(given) for given in steps]
     if not any(not isinstance(node, Gate) for node in nodes):
         raise UserError("A sequence needs a step.")
+    check_decisions(gate=gate)
     if gate is not None:
         between = Gate(opens=gate, name=name_of(gate))
         nodes = [part for node in nodes for part in (node, between)][:-1]

@@ -74,9 +74,20 @@ def step(
     if isinstance(work, Node):
         raise UserError(f"step() wraps agents, flows, tasks and functions; `{work.label}` is a combinator already.")
     if not (isinstance(work, str | Runnable) or _is_celery(work) or callable(work)):
-        raise UserError(f"A flow's step is an agent, a flow, a Celery task, a function or a combinator, not {work!r}.")
+        raise UserError(
+            f"A flow's step is an agent, a flow, a Celery task, a function or a combinator, not {repr(work)[:80]}."
+        )
+    if _ends_in_group(work):
+        raise UserError("A Celery group has no result of its own to wait for: write parallel(…), or make it a chord.")
     options = run_options if isinstance(run_options, RunOptions | None) else RunOptions.model_validate(run_options)
     return Step(work=work, prompt=prompt, name=name or _name_of(work), max_turns=max_turns, run_options=options)
+
+
+def check_decisions(**decisions: Any) -> None:
+    """Raise `UserError` for one that is given, and cannot be asked about a value."""
+    for name, decision in decisions.items():
+        if decision is not None and not callable(decision):
+            raise UserError(f"{name}= takes a function of one value, not {repr(decision)[:80]}.")
 
 
 def to_node(given: Any) -> Node:
@@ -104,6 +115,15 @@ def _name_of(work: Any) -> str:
 def _is_celery(work: Any) -> bool:
     """Whether it is a task or a signature. Celery itself is imported in `orchestrator/celery` alone."""
     return hasattr(work, "apply_async") and not isinstance(work, Runnable)
+
+
+def _ends_in_group(work: Any) -> bool:
+    match work:
+        case {"task": "celery.group"}:
+            return True
+        case {"task": "celery.chain", "kwargs": {"tasks": [*_, last]}}:
+            return _ends_in_group(last)
+    return False
 
 
 StepLike = Any

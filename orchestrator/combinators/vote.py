@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress, advance_branch
 from orchestrator.combinators.parallel import FailurePolicy, check_policy, settle
-from orchestrator.combinators.step import Decision, StepLike, to_node
+from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
 from orchestrator.combinators.values import decide
 from orchestrator.errors import UserError
 
@@ -37,9 +37,10 @@ class Vote(Node):
         verdict = self.judge.advance(at.below(JUDGE, attempts.value, task=at.value))
         if not isinstance(verdict, Done) or self.pick is None:
             return verdict
-        number = int(decide(self.pick, verdict.value, "pick="))
+        picked = decide(self.pick, verdict.value, "pick=")
+        number = _to_number(picked)
         if not 1 <= number <= len(attempts.value):
-            return at.fail(f"`{self.label}` has {len(attempts.value)} attempts; its judge picked number {number}.")
+            return at.fail(f"`{self.label}` has {len(attempts.value)} attempts; its judge picked number {picked!r}.")
         return Done(attempts.value[number - 1])
 
     def output_type(self) -> Any:
@@ -47,6 +48,13 @@ class Vote(Node):
 
     def names_for(self, key: str) -> frozenset[str]:
         return frozenset({"task"}) if key == JUDGE else frozenset()
+
+
+def _to_number(picked: Any) -> int:
+    try:
+        return int(picked)
+    except (TypeError, ValueError):
+        return 0  # which is no attempt's
 
 
 def vote(
@@ -66,4 +74,5 @@ def vote(
     if count < 1:
         raise UserError(f"A vote needs an attempt, not {count}.")
     check_policy(on_failure, count)
+    check_decisions(pick=pick)
     return Vote(voter=to_node(agent), count=count, judge=to_node(judge), pick=pick, on_failure=on_failure, name=name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from celery import chain, chord
 from pydantic import BaseModel
 
 from orchestrator import Agent, Flow, at_least, each, gate, parallel, refine, route, sequence, step, vote
@@ -97,6 +98,8 @@ def _in_company(agents: Mapping[str, Agent[Any]], tasks: Mapping[str, Any]) -> l
     return [
         inner,
         Flow("mixed", sequence(echo, tasks["mark"], parallel(tasks["mark"].s(tag="left"), expert), inner)),
+        Flow("pipeline", sequence(chain(tasks["mark"].s(), tasks["mark"].s(tag="right")), expert)),
+        Flow("gathered", chord([tasks["mark"].s(), tasks["mark"].s(tag="left")], tasks["gather"].s())),
         Flow("staying", sequence(echo, tasks["stay"])),
         Flow("task_fails", sequence(echo, tasks["fail"])),
     ]

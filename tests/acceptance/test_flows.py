@@ -47,6 +47,8 @@ def tree_of(shop: Shop, run: Run) -> RunNode:
         ("voted", "x", '["expert(x)", "expert(x)", "expert(x)"]'),
         ("nested", "x", ["x"]),
         ("enough", "x", ["x", "x"]),
+        ("pipeline", "x", "expert(right(mark(x)))"),
+        ("gathered", "x", "[mark(x) left(x)]"),
         ("mixed", "x", ['expert(["left(mark(x))", "expert(mark(x))"])', '["left(mark(x))", "expert(mark(x))"]']),
     ],
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from celery import Signature, chain, group
 from pydantic import BaseModel
 
 from orchestrator import Flow, FlowError, UserError, at_least, each, gate, parallel, refine, route, sequence, step, vote
@@ -239,6 +240,8 @@ def test_when_rounds_run_out_the_refine_may_fail() -> None:
 
 # ---- declarations -------------------------------------------------------------------------------
 
+TASK = Signature(task="shop.mark")
+
 
 @pytest.mark.parametrize(
     ("declare", "said"),
@@ -258,6 +261,13 @@ def test_when_rounds_run_out_the_refine_may_fail() -> None:
         (lambda: vote("a", 0, judge="b"), "A vote needs an attempt"),
         (lambda: step(7), "A flow's step is an agent, a flow, a Celery task, a function or a combinator, not 7"),
         (lambda: step(parallel("a")), "`parallel` is a combinator already"),
+        (lambda: refine("a", "b", passes=True), "passes= takes a function of one value, not True"),  # type: ignore[arg-type]
+        (lambda: each("a", "b", items="topics"), "items= takes a function"),  # type: ignore[arg-type]
+        (lambda: route("a", {"x": "b"}, key="kind"), "key= takes a function"),  # type: ignore[arg-type]
+        (lambda: vote("a", 2, judge="b", pick=2), "pick= takes a function"),  # type: ignore[arg-type]
+        (lambda: sequence("a", gate=True), "gate= takes a function"),  # type: ignore[arg-type]
+        (lambda: step(group(TASK)), "A Celery group has no result"),
+        (lambda: step(chain(TASK, group(TASK, TASK))), "A Celery group has no result"),
         (lambda: gate("no"), "A gate takes a function"),  # type: ignore[arg-type]
         (lambda: Flow("", "a"), "A flow's name must be"),
     ],

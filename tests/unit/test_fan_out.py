@@ -113,8 +113,9 @@ def test_a_judge_may_pick_by_number() -> None:
     assert flow.evaluate("x", answer) == "two"
 
 
-def test_a_pick_that_is_not_there_fails() -> None:
-    flow = Flow("f", vote(agent("a"), 2, judge=agent("judge"), pick=lambda verdict: 3))
+@pytest.mark.parametrize("picked", [3, 0, "the first", None])
+def test_a_pick_that_is_not_there_fails(picked: Any) -> None:
+    flow = Flow("f", vote(agent("a"), 2, judge=agent("judge"), pick=lambda verdict: picked))
 
-    with pytest.raises(FlowError, match="`vote` has 2 attempts; its judge picked number 3"):
+    with pytest.raises(FlowError, match=f"`vote` has 2 attempts; its judge picked number {picked!r}"):
         flow.evaluate("x", quote)
