@@ -74,6 +74,8 @@ def route(
     if not branches:
         raise UserError("A route needs a branch.")
     check_decisions(key=key)
+    if len({_branch_key(str(category)) for category in branches}) < len(branches):
+        raise UserError("Two branches of a route differ only in `/`, `[` and `_`, which are alike in a place's name.")
     nodes = {str(category): to_node(given) for category, given in branches.items()}
     other = None if default is None else to_node(default)
     return Route(classifier=to_node(classifier), branches=nodes, key=key, default=other, name=name)

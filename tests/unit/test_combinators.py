@@ -255,6 +255,7 @@ TASK = Signature(task="shop.mark")
         (lambda: at_least(0), "from 1 up, not 0"),
         (lambda: each(None, "a", max_items=0), "max_items is a number from 1 up"),
         (lambda: route("a", {}), "A route needs a branch"),
+        (lambda: route("a", {"x/y": "b", "x_y": "c"}), "differ only in"),
         (lambda: refine("a", "b", passes=bool, max_rounds=0), "max_rounds is a number from 1 up"),
         (lambda: refine("a", "b", passes=bool, when_exhausted="no"), 'when_exhausted is "best" or "fail"'),
         (lambda: refine("a", "b", passes=bool, revise="{input}"), "revise= may use"),
