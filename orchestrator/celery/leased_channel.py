@@ -59,7 +59,7 @@ class QoS(kombu_virtual.QoS):  # type: ignore[misc]
 
 
 class LeasedChannel(WakingChannel):
-    """What kombu calls BRPOP takes a message here or, when the last look found none, waits to be woken."""
+    """What kombu calls BRPOP takes a message here or, when the last look left none, waits to be woken."""
 
     QoS = QoS
     lease_seconds = LEASE_SECONDS
@@ -67,7 +67,7 @@ class LeasedChannel(WakingChannel):
 
     _lease: Lease | None = None
     _question: TakeMessage | WaitForWake | None = None
-    _found_nothing = False
+    _is_drained = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._recorded_queues: set[str] = set()
@@ -139,7 +139,7 @@ class LeasedChannel(WakingChannel):
             return
         connection = self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        if self._found_nothing:
+        if self._is_drained:
             wait = WaitForWake([*map(self._keys.wake, queues)], timeout or self.brpop_timeout or 0)
             self._question, command = wait, wait.command()
         else:
@@ -151,7 +151,7 @@ class LeasedChannel(WakingChannel):
         try:
             answer = self._read_answer(**options)
             question, self._question = self._question, None
-            self._found_nothing = False
+            self._is_drained = False
             if not isinstance(question, TakeMessage):
                 raise Empty
             queue, payload = self._understand(question, answer)
@@ -211,13 +211,14 @@ class LeasedChannel(WakingChannel):
         """The queue and the message. Raises `Empty` if there is none for us."""
         lease = self._lease
         if answer is None or answer == LEASE_LOST:
-            self._found_nothing = answer is None
+            self._is_drained = answer is None
             if lease:
                 lease.forget(question.tag)
             if lease and answer == LEASE_LOST:
                 lease.recover(question.lease)
             raise Empty
-        number, text = answer
+        number, text, has_more = answer
+        self._is_drained = not has_more
         queue = question.queues[number - 1]
         is_recorded = question.is_recorded(queue)
         if lease and not is_recorded:

@@ -1,4 +1,5 @@
--- Takes the next message and records who has it, in one step. Nil: there is none. 0: the lease is gone, take a new one.
+-- Takes the next message and records who has it, in one step. Answers with the number of its queue, the message, and 1
+-- if there are more. Nil: there is none. 0: the lease is gone, take a new one.
 --
 -- KEYS: leases, the process's unacknowledged messages, the lists in the order in which they are to be looked at
 --       (all queues of the highest priority, then of the next), then one wake-up key a queue
@@ -39,11 +40,13 @@ if ARGV[3 + queue] == '1' then
 end
 
 -- Whoever is woken takes one message. While there are more, the next consumer that waits must be woken, too.
+local more = 0
 for i = 1, queues do
   if redis.call('EXISTS', unpack(lists_of(i))) == 0 then
     redis.call('DEL', KEYS[last + i])
   else
     redis.call('ZADD', KEYS[last + i], 0, 1)
+    more = 1
   end
 end
-return {queue, item}
+return {queue, item, more}

@@ -1,0 +1,45 @@
+"""What a consumer asks the broker: each question costs a turn of its worker's loop."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import redis
+from kombu import Connection, Consumer, Message, Queue
+
+from tests.integration.transport_consumer import TRANSPORT
+from tests.support.stack import wait_until
+
+
+def test_consumer_that_has_taken_the_last_message_waits_at_once(valkey_url: str, namespace: str) -> None:
+    queue, received = Queue(f"{namespace}-letters"), list[Message]()
+    with Connection(valkey_url, transport=TRANSPORT) as connection, redis.Redis.from_url(valkey_url) as server:
+        with connection.Producer() as producer:
+            for body in ("any", "first", "last"):
+                producer.publish(body, routing_key=queue.name)
+        with connection.channel() as channel:
+            queue(channel).get()  # the server knows the script now
+            with server.monitor() as monitor, Consumer(channel, [queue], on_message=received.append):
+                wait_until(lambda: receive(connection) or len(received) == 2, "both have come")
+                receive(connection)
+                server.echo("the end")
+                asked = questions(monitor, queue.name)
+
+    assert [message.payload for message in received] == ["first", "last"]
+    assert asked[:3] == ["EVALSHA", "EVALSHA", "BZPOPMIN"]
+
+
+def receive(connection: Connection) -> None:
+    with suppress(TimeoutError):
+        connection.drain_events(timeout=0.2)
+
+
+def questions(monitor: Any, queue: str) -> list[str]:
+    """Until the end, how clients have asked for messages of a queue."""
+    asked = []
+    while (told := monitor.next_command()["command"]) != "ECHO the end":
+        name = told.split()[0]
+        if name in ("EVALSHA", "BZPOPMIN") and queue in told:
+            asked.append(name)
+    return asked
