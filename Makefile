@@ -35,7 +35,7 @@ demo: setup ## Run the support desk on Celery, live
 	@$(BIN)/orchestrator demo
 
 test: lint docs ## Everything: static checks, documentation, all tests
-	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint unit ## Static checks and unit tests, in under a minute
 
