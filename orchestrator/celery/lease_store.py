@@ -15,6 +15,8 @@ from orchestrator.celery.delivery import mark_redelivered
 from orchestrator.celery.lease_keys import LeaseKeys
 from orchestrator.celery.questions import TakeMessage
 
+kombu_redis: Any = redis  # hardly typed
+
 BATCH = 20
 """Messages moved at once: they may be megabytes each."""
 CLAIM_MILLISECONDS = 5000
@@ -32,13 +34,14 @@ class LeaseView:
 
 
 class LeaseStore:
-    """Leases on one Redis. A lease's id is `<process identity>:<token>`; none of the calls is tried twice."""
+    """Leases on one Redis. A lease's id is `<process identity>:<token>`; what might count twice is not tried twice."""
 
     def __init__(self, client: Any, keys: LeaseKeys, *, lease_seconds: float) -> None:
         self._client = client
         self._keys = keys
         self._milliseconds = round(lease_seconds * 1000)
         self._scripts = {name: client.register_script(read_script(name)) for name in _SCRIPTS}
+        self._connection: Any = None
 
     def enter(self, lease: str) -> None:
         """Begin a lease."""
@@ -65,6 +68,13 @@ class LeaseStore:
     def acknowledge(self, lease: str, tags: Iterable[str]) -> None:
         """Forget messages."""
         self._client.hdel(self._keys.unacked(lease), *tags)
+
+    def acknowledge_one(self, lease: str, tag: str) -> None:
+        """Forget a message, at a third of the cost: over a connection kept for it. One thread at a time."""
+        try:
+            self._ask_alone("HDEL", self._keys.unacked(lease), tag)
+        except kombu_redis.exceptions.ConnectionError:  # closed since the last time
+            self._ask_alone("HDEL", self._keys.unacked(lease), tag)
 
     def server_id(self) -> str:
         """Another one each time that the server starts, and after a failover."""
@@ -96,6 +106,16 @@ class LeaseStore:
         keys = [self._keys.leases, self._keys.place(lease), self._keys.unacked(lease), self._keys.claim(lease)]
         return bool(self._scripts["leave"](keys=keys, args=[lease]))
 
+    def _ask_alone(self, *command: str) -> None:
+        if self._connection is None:
+            self._connection = self._client.connection_pool.get_connection()
+        try:
+            self._connection.send_command(*command)
+            self._connection.read_response()
+        except BaseException:
+            self._connection.disconnect()  # it connects again at the next command
+            raise
+
     def _records(self, lease: str, tags: Sequence[str]) -> Mapping[str, tuple[bytes, bytes, bytes]]:
         found = zip(tags, self._client.hmget(self._keys.unacked(lease), tags), strict=True)
         return {tag: _read_record(record) for tag, record in found if record is not None}
@@ -115,7 +135,6 @@ def read_script(name: str) -> str:
 
 def raw_client(pool: Any) -> Any:
     """A client that leaves keys as they are: scripts get whole names, with kombu's global prefix in them."""
-    kombu_redis: Any = redis
     return kombu_redis.redis.Redis(connection_pool=pool)
 
 

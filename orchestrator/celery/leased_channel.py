@@ -35,6 +35,12 @@ LEASE_LOST = 0
 class QoS(kombu_virtual.QoS):  # type: ignore[misc]
     """Acknowledgements by the lease, which has recorded the message when it was taken."""
 
+    @property
+    def was_full(self) -> bool:
+        """Whether there was no room for a message before the latest acknowledgement, and there may be now."""
+        in_hand = len(self._delivered) - len(self._dirty)
+        return bool(self.prefetch_count) and in_hand + 1 >= self.prefetch_count
+
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge, on a closed channel, too: a task may end after the connection that brought it."""
         self.channel.acknowledge(delivery_tag)

@@ -143,7 +143,7 @@ class Lease:
         """Put back everything that is left, and leave. For a process that ends."""
         with self._lock:
             is_busy = bool(self._users or self._in_hand or self._is_in_doubt)
-            if self._has_ended or os.getpid() != self._pid or (only_if_idle and is_busy):
+            if (only_if_idle and is_busy) or self._has_ended or os.getpid() != self._pid:
                 return
             self._has_ended = True
             self._in_hand.clear()
@@ -248,7 +248,7 @@ class Lease:
     def _acknowledge_now(self, tag: str) -> None:
         # One at a time, over one connection: hundreds of tasks may end at once. The lease's thread does not queue here.
         with self._acknowledging:
-            self._store.acknowledge(self.id, [tag])
+            self._store.acknowledge_one(self.id, tag)
 
     def _try(self, work: Callable[[], object]) -> bool:
         try:

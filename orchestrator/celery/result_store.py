@@ -1,8 +1,11 @@
-"""Celery's Redis result backends, whose waiting callers also look at what is stored, not only at what is announced.
+"""Celery's Redis result backends: callers who wait also look at what is stored, and a run's outcome is stored unseen.
 
 Celery subscribes to a result and reads it at once, over two connections. A server that serves the reading first, then
 the worker, then the subscription announces the result to nobody: `get()` would wait for ever. So it is with any
 announcement that is lost on its way. See `docs/adr/0020-waiting-also-looks.md`.
+
+Celery reads what is stored before it stores anything, lest a worker that was taken for lost overwrites a success. Of a
+run, the ledger lets one worker at a time deliver the one outcome.
 """
 
 from __future__ import annotations
@@ -52,11 +55,18 @@ class RedisBackend(celery_redis.RedisBackend):  # type: ignore[misc]
 
     ResultConsumer = _LookingConsumer
 
+    def _store_result(
+        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **options: Any
+    ) -> Any:
+        if getattr(request, "delivers", None) is None:
+            return super()._store_result(task_id, result, state, traceback=traceback, request=request, **options)
+        meta = self._get_result_meta(result=result, state=state, traceback=traceback, request=request)
+        self._set_with_state(self.get_key_for_task(task_id), self.encode({**meta, "task_id": task_id}), state)
+        return result
 
-class SentinelBackend(celery_redis.SentinelBackend):  # type: ignore[misc]
+
+class SentinelBackend(RedisBackend, celery_redis.SentinelBackend):  # type: ignore[misc]
     """For `sentinel://`."""
-
-    ResultConsumer = _LookingConsumer
 
 
 def use_looking_backends(app: Celery) -> None:

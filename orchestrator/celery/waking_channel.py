@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kombu.transport import redis
@@ -10,6 +11,9 @@ from kombu.utils.json import dumps
 from orchestrator.celery.lease_keys import LeaseKeys
 
 kombu_redis: Any = redis  # hardly typed
+
+Command = tuple[Any, ...]
+"""A command's name, its key without kombu's prefix, and the rest."""
 
 
 class WakingChannel(kombu_redis.Channel):  # type: ignore[misc]
@@ -29,24 +33,35 @@ class WakingChannel(kombu_redis.Channel):  # type: ignore[misc]
         batch = kwargs.pop("_publish_batch", None)
         commands = self._publishing_commands(queue, message)
         if batch is not None:
-            for name, *arguments in commands:
-                batch.add(name, *arguments)
-            return
-        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as pipeline:
-            for name, *arguments in commands:
-                getattr(pipeline, name)(*arguments)
-            pipeline.execute()
+            for command in commands:
+                batch.add("execute_command", *command)
+        else:
+            self._send(commands)
 
-    def _publishing_commands(self, queue: str, message: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def _send(self, commands: Sequence[Command]) -> None:
+        """In one write. A pipeline of redis-py's does the same at three times the cost."""
+        connection = self.pool.get_connection()
+        try:
+            named = [(name, f"{self.global_keyprefix}{key}", *rest) for name, key, *rest in commands]
+            connection.send_packed_command(connection.pack_commands(named))
+            for _ in named:
+                connection.read_response()
+        except BaseException:
+            connection.disconnect()  # answers may be left on it
+            raise
+        finally:
+            self.pool.release(connection)
+
+    def _publishing_commands(self, queue: str, message: dict[str, Any]) -> list[Command]:
         """The message first: whoever is woken must find it."""
         priority = self._get_message_priority(message, reverse=False)
         wake = LeaseKeys().wake(queue)
-        commands: list[tuple[Any, ...]] = [("lpush", self._q_for_pri(queue, priority), dumps(message))]
+        commands: list[Command] = [("LPUSH", self._q_for_pri(queue, priority), dumps(message))]
         # A set of one member: however many messages wait, one wake-up is enough, for consumers pass it on.
-        commands.append(("zadd", wake, {"1": 0}))
+        commands.append(("ZADD", wake, 0, "1"))
         if (expires := self._expires.get(queue)) is not None:
             names = [wake, *(self._q_for_pri(queue, step) for step in self.priority_steps)]
-            commands += [("pexpire", name, expires) for name in names]
+            commands += [("PEXPIRE", name, expires) for name in names]
         return commands
 
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:

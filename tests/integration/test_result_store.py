@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,6 +82,16 @@ def test_stock_celery_waits_in_vain(valkey_url: str, ids: list[str], monkeypatch
 
         with pytest.raises(ResultTimeout):
             AsyncResult(ids[0], app=app).get(timeout=3)
+
+
+def test_only_a_runs_outcome_replaces_what_is_stored(app: Celery, ids: list[str]) -> None:
+    """The ledger has decided who delivers it; of a task, Celery keeps the first success."""
+    run = SimpleNamespace(delivers=object())
+    for name, request in zip(ids, (None, run), strict=False):
+        app.backend.store_result(name, "before", SUCCESS)
+        app.backend.store_result(name, "after", SUCCESS, request=request)
+
+    assert [AsyncResult(name, app=app).get(timeout=SECONDS) for name in ids[:2]] == ["before", "after"]
 
 
 def test_a_backend_that_the_app_names_itself_stays(valkey_url: str) -> None:

@@ -167,6 +167,17 @@ def test_acknowledgement_waits_for_a_server_that_is_away(
         wait_until(lambda: server.keys(KEYS.unacked("*")) == [], "all are acknowledged")
 
 
+def test_acknowledgement_outlasts_a_connection_that_was_closed(store: LeaseStore, server: redis.Redis) -> None:
+    for tag in ("1", "2"):
+        record(server, MINE, tag)
+
+    store.acknowledge_one(MINE, "1")
+    server.client_kill_filter(_type="normal", skipme=True)
+    store.acknowledge_one(MINE, "2")
+
+    assert server.keys(KEYS.unacked("*")) == []
+
+
 def test_acknowledgement_that_the_server_lost_with_its_power_does_not_count(
     connection: Connection, valkey: EmbeddedValkey, server: redis.Redis
 ) -> None:

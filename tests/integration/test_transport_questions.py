@@ -1,13 +1,16 @@
-"""What a consumer asks the broker: each question costs a turn of its worker's loop."""
+"""What a consumer asks the broker, and when an acknowledgement wakes it: each costs a turn of its worker's hub."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import redis
 from kombu import Connection, Consumer, Message, Queue
 
+from orchestrator.celery.strategy import acknowledge_here
 from tests.integration.transport_consumer import TRANSPORT
 from tests.support.stack import wait_until
 
@@ -43,3 +46,20 @@ def questions(monitor: Any, queue: str) -> list[str]:
         if name in ("EVALSHA", "BZPOPMIN") and queue in told:
             asked.append(name)
     return asked
+
+
+def test_acknowledgement_wakes_the_hub_only_if_it_makes_room(valkey_url: str, namespace: str) -> None:
+    queue, received, woken = Queue(f"{namespace}-letters"), list[Message](), list[object]()
+    with Connection(valkey_url, transport=TRANSPORT) as connection:
+        with connection.Producer() as producer:
+            for body in ("first", "second"):
+                producer.publish(body, routing_key=queue.name)
+        with connection.channel() as channel:
+            channel.basic_qos(0, 2)
+            with Consumer(channel, [queue], on_message=received.append):
+                wait_until(lambda: receive(connection) or len(received) == 2, "both have come")
+                hub = SimpleNamespace(call_soon=woken.append)
+                for message, expected in zip(received, (1, 1), strict=True):
+                    acknowledge_here(message, hub)(logging.getLogger(), ())
+                    assert message.acknowledged
+                    assert len(woken) == expected
