@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
+import hiredis
 from redis import exceptions
 from redis.asyncio import ConnectionPool
 
@@ -19,6 +20,9 @@ MAX_UNDER_WAY = 256
 
 _ELSEWHERE = (exceptions.ReadOnlyError, exceptions.MasterDownError)
 """This server is no primary any more: its name leads to another now."""
+
+_NOT_WHOLE = object()
+"""What the parser gives for an answer of which the end is missing."""
 
 
 class MultiplexedConnection:
@@ -40,15 +44,8 @@ class MultiplexedConnection:
         """
         async with self._room:
             if self._session is None or self._session.is_over:
-                self._session = _Session(self._pool.make_connection())
-            session, answer = self._session, self._session.ask(command)
-            try:
-                async with asyncio.timeout(self._answer_seconds):
-                    return await answer
-            except TimeoutError:
-                error = exceptions.TimeoutError(f"No answer within {self._answer_seconds:g} s.")
-                session.end(error)
-                raise error from None
+                self._session = _Session(self._pool.make_connection(), self._answer_seconds)
+            return await self._session.ask(command)
 
     async def close(self) -> None:
         """End the connection, and what is under way on it."""
@@ -56,84 +53,131 @@ class MultiplexedConnection:
             await self._session.close()
 
 
-class _Session:
-    """One connection from its beginning to its end."""
+class _Question(NamedTuple):
+    answer: asyncio.Future[Any]
+    due: float
+    """When its answer comes too late, by the loop's clock."""
 
-    def __init__(self, connection: Any) -> None:
+
+class _Session(asyncio.Protocol):
+    """One connection from its beginning to its end.
+
+    redis-py connects: it knows of TLS, passwords and databases. What follows is written and read here, in the event
+    loop's own callbacks: through redis-py's streams, each command would wake two tasks more.
+    """
+
+    def __init__(self, connection: Any, answer_seconds: float) -> None:
         self.is_over = False
         self._connection = connection
+        self._answer_seconds = answer_seconds
+        self._loop = asyncio.get_running_loop()
         self._unsent: list[bytes] = []
-        self._unanswered: deque[asyncio.Future[Any]] = deque()
-        self._has_unsent = asyncio.Event()
+        self._unanswered: deque[_Question] = deque()
+        self._clock: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self._parser: Any = None
         self._life = asyncio.ensure_future(self._live())
 
     def ask(self, command: tuple[str | float, ...]) -> asyncio.Future[Any]:
-        """Send a command with the next batch."""
-        answer = asyncio.get_running_loop().create_future()
+        """Send a command, with all others of this turn of the loop."""
+        if not self._unsent:
+            self._loop.call_soon(self._send)
         self._unsent += self._connection.pack_command(*command)
-        self._unanswered.append(answer)
-        self._has_unsent.set()
-        return answer
+        question = _Question(self._loop.create_future(), self._loop.time() + self._answer_seconds)
+        self._unanswered.append(question)
+        if self._clock is None:
+            self._clock = self._loop.call_at(question.due, self._look_at_clock)
+        return question.answer
 
     def end(self, error: exceptions.RedisError) -> None:
         """Let everything that is under way fail."""
-        self.is_over = True
+        self._fail(error)
         self._life.cancel()
-        while self._unanswered:
-            answer = self._unanswered.popleft()
-            if not answer.done():
-                answer.set_exception(type(error)(*error.args))
-                answer.exception()  # seen: whoever asked may be gone
 
     async def close(self) -> None:
         """End it, and wait until the connection is closed."""
         self.end(exceptions.ConnectionError("The connection was closed."))
         await asyncio.wait([self._life])
 
+    # ---- asyncio's calls ----------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Give answers to those who wait for them."""
+        self._parser.feed(data)
+        try:
+            while not self.is_over and (answer := self._parser.gets()) is not _NOT_WHOLE:
+                self._take(answer)
+        except exceptions.RedisError as error:  # this is not Redis's protocol
+            self.end(error)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nobody will answer any more."""
+        self.end(exceptions.ConnectionError(str(error or "The server closed the connection.")))
+
+    # ---- details ------------------------------------------------------------------------------
+
     async def _live(self) -> None:
-        sending: asyncio.Task[None] | None = None
         try:
             await self._connection.connect()
-            sending = asyncio.ensure_future(self._send())
-            sending.add_done_callback(self._stop_with)
-            while True:
-                await self._receive()
+            self._take_over()
+            await self._loop.create_future()  # until it is cancelled
         except Exception as error:
-            self._end_with(error)
+            # What nobody has foreseen must not leave callers waiting, either.
+            self._fail(error if isinstance(error, exceptions.RedisError) else exceptions.ConnectionError(repr(error)))
         finally:
-            if sending is not None:
-                sending.cancel()
             with suppress(exceptions.RedisError):
                 await self._connection.disconnect(nowait=True)
 
-    def _stop_with(self, sending: asyncio.Task[None]) -> None:
-        if not sending.cancelled() and (error := sending.exception()):
-            self._end_with(error)
+    def _take_over(self) -> None:
+        encoder = self._connection.encoder
+        decoding = {"encoding": encoder.encoding, "errors": encoder.encoding_errors} if encoder.decode_responses else {}
+        self._parser = hiredis.Reader(
+            protocolError=exceptions.InvalidResponse,
+            replyError=self._connection._parser.parse_error,
+            notEnoughData=_NOT_WHOLE,
+            **decoding,
+        )
+        self._transport = self._connection._writer.transport
+        self._transport.set_protocol(self)
+        self._send()
 
-    def _end_with(self, error: BaseException) -> None:
-        # What nobody has foreseen must not leave callers waiting, either.
-        self.end(error if isinstance(error, exceptions.RedisError) else exceptions.ConnectionError(repr(error)))
+    def _send(self) -> None:
+        if self._transport is not None and not self.is_over:
+            unsent, self._unsent = self._unsent, []
+            self._transport.writelines(unsent)
 
-    async def _send(self) -> None:
-        while True:
-            await self._has_unsent.wait()
-            self._has_unsent.clear()
-            batch, self._unsent = self._unsent, []
-            await self._connection.send_packed_command(batch, check_health=False)
-
-    async def _receive(self) -> None:
-        error: exceptions.ResponseError | None = None
-        answer: Any = None
-        try:
-            answer = await self._connection.read_response()
-        except exceptions.ResponseError as refusal:
-            error = refusal
-        future = self._unanswered.popleft()
-        if future.done():  # whoever asked is gone
+    def _take(self, answer: Any) -> None:
+        if isinstance(answer, hiredis.PushNotification):  # nobody has asked for it
             return
-        if error is None:
-            future.set_result(answer)
+        if isinstance(answer, exceptions.ConnectionError):  # as while the server loads its data
+            self.end(answer)
+            return
+        future = self._unanswered.popleft().answer
+        if future.done():  # whoever asked is gone
+            pass
+        elif isinstance(answer, Exception):
+            future.set_exception(answer)
         else:
-            future.set_exception(error)
-        if isinstance(error, _ELSEWHERE):
-            raise exceptions.ConnectionError(str(error))
+            future.set_result(answer)
+        if isinstance(answer, _ELSEWHERE):
+            self.end(exceptions.ConnectionError(str(answer)))
+
+    def _look_at_clock(self) -> None:
+        self._clock = None
+        if not self._unanswered:
+            return
+        due = self._unanswered[0].due
+        if self._loop.time() >= due:
+            self.end(exceptions.TimeoutError(f"No answer within {self._answer_seconds:g} s."))
+        else:
+            self._clock = self._loop.call_at(due, self._look_at_clock)
+
+    def _fail(self, error: exceptions.RedisError) -> None:
+        self.is_over = True
+        if self._clock is not None:
+            self._clock.cancel()
+        while self._unanswered:
+            answer = self._unanswered.popleft().answer
+            if not answer.done():
+                answer.set_exception(type(error)(*error.args))
+                answer.exception()  # seen: whoever asked may be gone

@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from redis import exceptions
-from redis.asyncio import ConnectionPool
+from redis.asyncio import ConnectionPool, Redis
 
 from orchestrator.embedded import EmbeddedValkey
 from orchestrator.ledger.redis_multiplexed import MAX_UNDER_WAY, MultiplexedConnection
@@ -44,6 +45,27 @@ async def test_each_caller_gets_its_own_answer(connection: MultiplexedConnection
 
     assert answers == [str(number) for number in range(3 * MAX_UNDER_WAY)]
     assert "connected_clients:1" in await connection.execute("INFO", "clients")
+
+
+async def test_answer_that_comes_in_pieces_is_given_whole(connection: MultiplexedConnection) -> None:
+    texts = [letter * 3_000_000 for letter in "äb"]
+
+    assert await asyncio.gather(*(connection.execute("ECHO", text) for text in texts)) == texts
+
+
+async def test_call_after_the_server_has_closed_the_connection_connects_anew(
+    server: EmbeddedValkey, connection: MultiplexedConnection
+) -> None:
+    first = await connection.execute("CLIENT", "ID")
+    async with Redis.from_url(server.url) as other:
+        await other.client_kill_filter(_id=first)
+
+    async def connected_anew() -> bool:
+        with suppress(exceptions.ConnectionError):  # it may not have heard yet
+            return bool(await connection.execute("CLIENT", "ID") != first)
+        return False
+
+    assert await connected_anew() or await connected_anew()
 
 
 async def test_error_is_its_callers_alone(connection: MultiplexedConnection) -> None:

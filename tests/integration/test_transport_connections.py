@@ -1,4 +1,4 @@
-"""The transport's ways to a server: TLS, and Redis Sentinel with a failover."""
+"""The transport's ways to a server: TLS, which is the ledger's too, and Redis Sentinel with a failover."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from redis.sentinel import Sentinel
 
 from orchestrator.celery.transport import transport_for
 from orchestrator.embedded import EmbeddedValkey, find_server
+from orchestrator.ledger.redis import RedisLedger
+from tests.contract.steps import new_run
 from tests.support.debian_parts import require_part
 from tests.support.stack import wait_until
 
@@ -89,6 +91,17 @@ def test_secure_scheme_speaks_tls(secure_address: str, certificate: Path) -> Non
     url = f"rediss://{secure_address}/0?ssl_ca_certs={certificate}&ssl_cert_reqs=CERT_REQUIRED"
 
     exchange_message(Connection(url, transport=transport_for(url)), "over TLS")
+
+
+async def test_ledger_speaks_tls(secure_address: str, certificate: Path, namespace: str) -> None:
+    ledger = RedisLedger(f"rediss://{secure_address}/0?ssl_ca_certs={certificate}", namespace=namespace)
+    await ledger.start(new_run())
+
+    assert await ledger.wait_for_outcome("no-such-run") is None
+    summary = await ledger.summary("run")
+    await ledger.close_connections()
+    assert summary
+    assert summary.status == "queued"
 
 
 def test_secure_scheme_verifies_the_server_unless_told_otherwise(secure_address: str) -> None:
