@@ -14,7 +14,7 @@ from redis.commands.core import AsyncScript
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from orchestrator.errors import LedgerError, LedgerFull, LedgerUnavailable
-from orchestrator.ledger.redis_multiplexed import MultiplexedConnection
+from orchestrator.ledger.redis_multiplexed import Command, MultiplexedConnection
 
 Answer = TypeVar("Answer")
 
@@ -54,8 +54,8 @@ class RedisConnection:
         self.commands: Redis = Redis.from_pool(commands)
         self.blocking: Redis = Redis.from_pool(ConnectionPool.from_url(url, **shared))
         endless = {**shared, "socket_timeout": None, "socket_connect_timeout": ANSWER_SECONDS}
-        pool = ConnectionPool.from_url(url, **endless)
-        self._multiplexed = MultiplexedConnection(pool, answer_seconds=ANSWER_SECONDS)
+        self._endless = ConnectionPool.from_url(url, **endless)
+        self._multiplexed = MultiplexedConnection(self._endless, answer_seconds=ANSWER_SECONDS)
         kwargs = commands.connection_kwargs
         self.address = kwargs.get("path") or f"{kwargs.get('host', 'localhost')}:{kwargs.get('port', 6379)}"
         self.address += f"/{kwargs.get('db') or 0}"
@@ -119,10 +119,13 @@ class RedisConnection:
         except exceptions.NoScriptError:  # a new or restarted server
             return await self._multiplexed.execute("EVAL", str(script.script), *arguments)
 
-    async def fields(self, key: str, *names: str) -> list[str | None]:
-        """Fields of a hash, beside scripts."""
-        found: list[str | None] = await self.call(lambda: self._multiplexed.execute("HMGET", key, *names))
-        return found
+    def open_line(
+        self, first_words: Callable[[], Sequence[Command]], on_push: Callable[[Sequence[Any]], None]
+    ) -> MultiplexedConnection:
+        """A connection like that of the scripts, for who closes it, with what the server says unasked."""
+        return MultiplexedConnection(
+            self._endless, answer_seconds=ANSWER_SECONDS, first_words=first_words, on_push=on_push
+        )
 
     async def run_durably(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:
         """The same when what the script has written is on the server's disk, if the server can tell."""

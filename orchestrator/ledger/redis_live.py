@@ -15,9 +15,6 @@ from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.redis_outcomes import OutcomeNews
 
-LOOK_SECONDS = 2.0
-"""How often whoever waits for an outcome looks for itself: what is published can get lost."""
-
 
 class RedisLive(LiveLedger):
     """The live part of the ledger in Redis."""
@@ -68,12 +65,12 @@ class RedisLive(LiveLedger):
         return []
 
     async def wait_for_outcome(self, run_id: str) -> Outcome | None:
-        async with self._news.hearing(self._keys.outcome(run_id)) as news:
+        with self._news.hearing(self._keys.outcome(run_id)) as news:
             while not news.done():
-                status, outcome = await self._connection.fields(self._keys.run(run_id), "status", "outcome")
+                status, outcome = await self._news.fields(self._keys.run(run_id), "status", "outcome")
                 if outcome or not status:
                     return load_outcome(outcome) if outcome else None
-                await asyncio.wait([news], timeout=LOOK_SECONDS)
+                await asyncio.wait([news], timeout=self._news.look_seconds)
             return load_outcome(news.result())
 
 

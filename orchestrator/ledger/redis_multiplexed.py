@@ -1,4 +1,4 @@
-"""One connection that all of a process's scripts share: many are under way at once, answers come in their order.
+"""One connection that many callers share: many commands are under way at once, answers come in their order.
 
 A pool's connection is taken, used for one command and given back, which costs a worker more than the command. Redis
 runs one script at a time, so one connection keeps it busy.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from redis.asyncio import ConnectionPool
 
 MAX_UNDER_WAY = 256
 """More callers wait for their turn: the time for an answer begins when its command is sent."""
+
+Command = tuple[str | float, ...]
 
 _ELSEWHERE = (exceptions.ReadOnlyError, exceptions.MasterDownError)
 """This server is no primary any more: its name leads to another now."""
@@ -31,11 +34,26 @@ class MultiplexedConnection:
     For commands that answer soon: one that blocks would hold up all others. Answers are as the server gives them.
     """
 
-    def __init__(self, pool: ConnectionPool, *, answer_seconds: float) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        *,
+        answer_seconds: float,
+        first_words: Callable[[], Sequence[Command]] = tuple,
+        on_push: Callable[[Sequence[Any]], None] = lambda _: None,
+    ) -> None:
+        """`first_words`: what a new connection is told before all else. `on_push` hears what nobody has asked for."""
         self._pool = pool
-        self._answer_seconds = answer_seconds
+        self.answer_seconds = answer_seconds
+        self.first_words = first_words
+        self.on_push = on_push
         self._room = asyncio.Semaphore(MAX_UNDER_WAY)
         self._session: _Session | None = None
+
+    @property
+    def has_pushes(self) -> bool:
+        """Whether the server may say something of its own accord: not by the older protocol, if the URL asks for it."""
+        return str(self._pool.connection_kwargs.get("protocol") or 3) == "3"
 
     async def execute(self, *command: str | float) -> Any:
         """The server's answer. Raises `ResponseError` for one that is an error, `ConnectionError` and `TimeoutError`.
@@ -44,8 +62,13 @@ class MultiplexedConnection:
         """
         async with self._room:
             if self._session is None or self._session.is_over:
-                self._session = _Session(self._pool.make_connection(), self._answer_seconds)
+                self._session = _Session(self, self._pool.make_connection())
             return await self._session.ask(command)
+
+    def tell(self, *command: str | float) -> None:
+        """Send a command that is answered by pushes, in front of all that is asked later. Not without a connection."""
+        if self._session is not None:
+            self._session.tell(command)
 
     async def close(self) -> None:
         """End the connection, and what is under way on it."""
@@ -66,10 +89,10 @@ class _Session(asyncio.Protocol):
     loop's own callbacks: through redis-py's streams, each command would wake two tasks more.
     """
 
-    def __init__(self, connection: Any, answer_seconds: float) -> None:
+    def __init__(self, owner: MultiplexedConnection, connection: Any) -> None:
         self.is_over = False
+        self._owner = owner
         self._connection = connection
-        self._answer_seconds = answer_seconds
         self._loop = asyncio.get_running_loop()
         self._unsent: list[bytes] = []
         self._unanswered: deque[_Question] = deque()
@@ -78,16 +101,19 @@ class _Session(asyncio.Protocol):
         self._parser: Any = None
         self._life = asyncio.ensure_future(self._live())
 
-    def ask(self, command: tuple[str | float, ...]) -> asyncio.Future[Any]:
+    def ask(self, command: Command) -> asyncio.Future[Any]:
         """Send a command, with all others of this turn of the loop."""
-        if not self._unsent:
-            self._loop.call_soon(self._send)
-        self._unsent += self._connection.pack_command(*command)
-        question = _Question(self._loop.create_future(), self._loop.time() + self._answer_seconds)
+        self._queue(command)
+        question = _Question(self._loop.create_future(), self._loop.time() + self._owner.answer_seconds)
         self._unanswered.append(question)
         if self._clock is None:
             self._clock = self._loop.call_at(question.due, self._look_at_clock)
         return question.answer
+
+    def tell(self, command: Command) -> None:
+        """Send a command that has no answer, if there is somebody to tell it to."""
+        if self._transport is not None and not self.is_over:
+            self._queue(command)
 
     def end(self, error: exceptions.RedisError) -> None:
         """Let everything that is under way fail."""
@@ -139,7 +165,17 @@ class _Session(asyncio.Protocol):
         )
         self._transport = self._connection._writer.transport
         self._transport.set_protocol(self)
+        self._unsent = [part for command in self._owner.first_words() for part in self._pack(command)] + self._unsent
         self._send()
+
+    def _queue(self, command: Command) -> None:
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent += self._pack(command)
+
+    def _pack(self, command: Command) -> list[bytes]:
+        packed: list[bytes] = self._connection.pack_command(*command)
+        return packed
 
     def _send(self) -> None:
         if self._transport is not None and not self.is_over:
@@ -147,7 +183,8 @@ class _Session(asyncio.Protocol):
             self._transport.writelines(unsent)
 
     def _take(self, answer: Any) -> None:
-        if isinstance(answer, hiredis.PushNotification):  # nobody has asked for it
+        if isinstance(answer, hiredis.PushNotification):
+            self._owner.on_push(answer)
             return
         if isinstance(answer, exceptions.ConnectionError):  # as while the server loads its data
             self.end(answer)
@@ -168,7 +205,7 @@ class _Session(asyncio.Protocol):
             return
         due = self._unanswered[0].due
         if self._loop.time() >= due:
-            self.end(exceptions.TimeoutError(f"No answer within {self._answer_seconds:g} s."))
+            self.end(exceptions.TimeoutError(f"No answer within {self._owner.answer_seconds:g} s."))
         else:
             self._clock = self._loop.call_at(due, self._look_at_clock)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.ledger import redis_live
+from orchestrator.ledger import redis_outcomes
 from orchestrator.ledger.base import Ledger
 from orchestrator.ledger.redis import RedisLedger
 from tests.contract.steps import ANSWER, start_and_claim
@@ -23,7 +23,7 @@ async def begin_to_wait(ledger: Ledger, run_id: str = "run") -> asyncio.Task[obj
 
 
 async def test_outcome_reaches_all_that_wait_for_it(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_live, "LOOK_SECONDS", 10 * SECONDS)
+    monkeypatch.setattr(redis_outcomes, "LOOK_SECONDS", 10 * SECONDS)
     claim = await start_and_claim(ledger)
     other = await start_and_claim(ledger, "other")
     waiting = [await begin_to_wait(ledger), await begin_to_wait(ledger)]
@@ -63,7 +63,7 @@ async def test_wait_that_is_given_up_disturbs_no_other(ledger: Ledger) -> None:
 async def test_outcome_that_was_published_to_nobody_is_found(
     redis_ledger: RedisLedger, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_live, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(redis_outcomes, "LOOK_SECONDS", 0.3)
     claim = await start_and_claim(redis_ledger)
     waiting = await begin_to_wait(redis_ledger)
 
@@ -74,10 +74,10 @@ async def test_outcome_that_was_published_to_nobody_is_found(
     assert await asyncio.wait_for(waiting, SECONDS) == ANSWER
 
 
-async def test_subscription_that_broke_is_made_again(
+async def test_subscription_that_broke_is_made_again_at_the_next_look(
     redis_ledger: RedisLedger, valkey_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_live, "LOOK_SECONDS", 10 * SECONDS)
+    monkeypatch.setattr(redis_outcomes, "LOOK_SECONDS", 0.3)
     claim = await start_and_claim(redis_ledger)
     waiting = await begin_to_wait(redis_ledger)
 
@@ -89,3 +89,31 @@ async def test_subscription_that_broke_is_made_again(
     await redis_ledger.end(claim, claim.size, [], ANSWER)
 
     assert await asyncio.wait_for(waiting, SECONDS) == ANSWER
+
+
+async def test_outcome_is_found_over_the_older_protocol(valkey_url: str, namespace: str) -> None:
+    ledger = RedisLedger(f"{valkey_url}?protocol=2", namespace=namespace)
+    claim = await start_and_claim(ledger)
+    waiting = await begin_to_wait(ledger)
+
+    await ledger.end(claim, claim.size, [], ANSWER)
+
+    assert await asyncio.wait_for(waiting, SECONDS) == ANSWER
+    await ledger.close_connections()
+
+
+async def test_channels_that_nobody_hears_are_left_together(
+    redis_ledger: RedisLedger, valkey_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_outcomes, "MAX_LEFT", 3)
+    async with Redis.from_url(valkey_url, decode_responses=True) as client:
+        heard = []
+        for number in range(5):
+            claim = await start_and_claim(redis_ledger, f"run{number}")
+            waiting = await begin_to_wait(redis_ledger, claim.run_id)
+            await redis_ledger.end(claim, claim.size, [], ANSWER)
+            await waiting
+            await redis_ledger.wait_for_outcome("unknown")  # what was left is left by now
+            heard.append(len(await client.pubsub_channels(f"{namespace}:outcome:run*")))
+
+    assert max(heard) <= 3
