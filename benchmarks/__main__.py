@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.compare import write_comparison
 from benchmarks.environment import forget_settings
-from benchmarks.machine import describe_machine, time_fixed_work
+from benchmarks.machine import describe_machine
 from benchmarks.model import Model
 from benchmarks.plots import draw_plots
 from benchmarks.report import write_report
@@ -43,26 +43,38 @@ def main() -> None:
     print(write_comparison(options.against, results) if options.against else write_report(results))
 
 
-def measure(names: Sequence[str], *, is_quick: bool) -> Iterator[Results]:
+def measure(names: Sequence[str], *, is_quick: bool = False, is_long: bool = False) -> Iterator[Results]:
     """Run these scenarios one after the other; after each, all that was found so far."""
     machine, began_at = describe_machine(), time.monotonic()
-    sections, work = [], [time_fixed_work()]
+    sections = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder, Model() as model:
-        bench = Bench(Path(folder), model, is_quick)
+        bench = Bench(Path(folder), model, is_quick, is_long)
         for name in names:
-            sections.append(SCENARIOS[name](bench))
-            work.append(time_fixed_work())
+            sections.append(_run_scenario(name, bench))
             found = {
                 "seconds": time.monotonic() - began_at,
-                "work_milliseconds": tuple(work),
+                "work_milliseconds": tuple(bench.work_milliseconds),
                 "other_cores": tuple(bench.other_cores),
             }
-            yield Results(is_quick=is_quick, machine=machine.model_copy(update=found), sections=tuple(sections))
+            described = machine.model_copy(update=found)
+            yield Results(is_quick=is_quick, is_long=is_long, machine=described, sections=tuple(sections))
+
+
+def _run_scenario(name: str, bench: Bench) -> Section:
+    """What it found, how long that took, and how fast the machine was meanwhile."""
+    began_at, timed = time.monotonic(), len(bench.work_milliseconds)
+    bench.time_work()
+    section = SCENARIOS[name](bench)
+    bench.time_work()
+    seconds, work = time.monotonic() - began_at, tuple(bench.work_milliseconds[timed:])
+    bench.say(f"{name}: {seconds:.0f} s in all")
+    return section.model_copy(update={"seconds": seconds, "work_milliseconds": work})
 
 
 def _measure_and_keep(options: argparse.Namespace) -> Results:
     """What was measured before a scenario fails, or somebody loses patience, is kept."""
-    for results in measure(list(dict.fromkeys(options.only or SCENARIOS)), is_quick=options.quick):
+    names = list(dict.fromkeys(options.only or SCENARIOS))
+    for results in measure(names, is_quick=options.quick, is_long=options.long):
         path = _keep(results, options.data)
     print(f"Results: {path}\n")
     return results
@@ -87,7 +99,9 @@ def _write(results: Results, page: Path) -> None:
 def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="this scenario; may be given again")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
+    sizes.add_argument("--long", action="store_true", help="more sizes and rounds, for a report that stays")
     parser.add_argument(
         "--report", type=Path, metavar="PAGE", help="write the report with plots, e.g. docs/benchmark-report.md"
     )
@@ -95,8 +109,14 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--against", type=_read_results, metavar="FILE", help="print what changed since these results")
     parser.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="where results are kept")
     options = parser.parse_args()
-    if options.of and (options.only or options.quick):
-        parser.error("--of measures nothing, so --only and --quick have no place beside it")
+    if options.of and (options.only or options.quick or options.long):
+        parser.error("--of measures nothing, so --only, --quick and --long have no place beside it")
+    names = {section.name for section in options.of.sections} if options.of else set(options.only or SCENARIOS)
+    if options.report and options.report.exists() and (missing := SCENARIOS.keys() - names):
+        parser.error(
+            f"{options.report} exists, and would lose what it says of {', '.join(sorted(missing))}: measure every "
+            "scenario, or name a page that does not exist yet"
+        )
     return options
 
 

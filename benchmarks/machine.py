@@ -65,5 +65,8 @@ def _processor() -> str:
 def _commit() -> str:
     """The commit that is checked out, with a plus sign if files differ from it."""
     described = ["git", "describe", "--always", "--abbrev=9", "--exclude=*", "--dirty=+"]
-    done = subprocess.run(described, capture_output=True, text=True, cwd=Path(__file__).parent)
+    try:
+        done = subprocess.run(described, capture_output=True, text=True, cwd=Path(__file__).parent)
+    except OSError:  # No git here.
+        return "unknown"
     return done.stdout.strip() or "unknown"

@@ -30,6 +30,11 @@ def read_mark(body: bytes) -> str:
     return found[0].decode() if found else ""
 
 
+def count_outputs(body: bytes) -> int:
+    """How many calls of tools, handoffs included, the conversation has behind it: the place in the script."""
+    return len(_OUTPUT.findall(body))
+
+
 def is_streamed(body: bytes) -> bool:
     """Whether the reply is wanted as events."""
     return _STREAM.search(body) is not None
@@ -40,7 +45,7 @@ def choose_item(script: str, body: bytes) -> Json:
 
     `triage`: hand over, look an order up, answer. `turns-N`: N tool calls, then an answer. Else: an answer at once.
     """
-    settled = len(_OUTPUT.findall(body))
+    settled = count_outputs(body)
     if script == "triage" and settled == 0:
         return _call("transfer_to_specialist", {})
     if script == "triage" and settled == 1:

@@ -27,6 +27,8 @@ class Behaviour:
     """Answered with 500."""
     dropped_share: float = 0.0
     """Never answered: the connection breaks."""
+    fault_seed: int | None = None
+    """Given: of so many calls, as many fail each time, and a call that is made again is answered. None: by chance."""
 
 
 @dataclass
@@ -49,14 +51,26 @@ class FakeModel:
     log: list[Call] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
+    _chances: random.Random = field(default_factory=random.Random)
+    _made: set[tuple[str, int]] = field(default_factory=set)
+    """With a seed: the calls so far, as mark and place in the script."""
 
     def reset(self) -> None:
-        """Forget the log."""
+        """Forget the log, and begin the chances anew."""
         self.log, self.most_in_flight = [], self.in_flight
+        self._chances, self._made = random.Random(self.behaviour.fault_seed), set()
 
-    def choose_status(self) -> int:
-        """What becomes of the next call; 0 for a broken connection."""
-        behaviour, chance = self.behaviour, random.random()
+    def choose_status(self, call: Call, body: bytes) -> int:
+        """What becomes of a call; 0 for a broken connection."""
+        if self.behaviour.fault_seed is not None:
+            made = call.mark, replies.count_outputs(body)
+            if made in self._made:
+                return 200
+            self._made.add(made)
+        return self._draw_status()
+
+    def _draw_status(self) -> int:
+        behaviour, chance = self.behaviour, self._chances.random()
         for status, share in (
             (429, behaviour.rate_limited_share),
             (500, behaviour.failed_share),
@@ -132,7 +146,7 @@ class Connection(asyncio.Protocol):
     def _reply(self, call: Call, body: bytes) -> None:
         self._timer = None
         self._model.in_flight -= 1
-        call.status, call.ended_at = self._model.choose_status(), time.monotonic()
+        call.status, call.ended_at = self._model.choose_status(call, body), time.monotonic()
         if call.status == 200:
             made = replies.response(call.script, replies.choose_item(call.script, body))
             streamed = replies.is_streamed(body)

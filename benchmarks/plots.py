@@ -28,7 +28,7 @@ def _draw(plot: Plot, folder: Path) -> Path:
     canvas = Canvas(figsize=(7, 3.5), layout="constrained")
     axes = canvas.add_subplot()
     for name, values in plot.lines.items():
-        axes.plot(plot.x, values, marker="o", label=name)
+        axes.plot(plot.x[: len(values)], values, marker="o", label=name)
     axes.set(title=plot.title, xlabel=plot.x_title, ylabel=plot.y_title)
     if plot.is_logarithmic:
         axes.set(xscale="log", yscale="log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def _describe_machine(results: Results) -> Iterator[str]:
     )
     if results.is_quick:
         yield "\n**Sizes were tiny (`--quick`): these figures show that everything works, and nothing else.**"
+    if results.is_long:
+        yield "\nWith the sizes and rounds that only `--long` measures."
     versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
     yield f"\n- {machine.cores} cores of {machine.processor}, {machine.memory_gigabytes} GB, {machine.system}"
     yield f"- {versions}; commit {machine.commit}"
@@ -35,16 +38,26 @@ def _describe_noise(machine: Machine) -> str:
     work, others = sorted(machine.work_milliseconds), sorted(machine.other_cores)
     parts = []
     if work:
-        parts.append(f"a fixed piece of work took {work[0]:.1f} to {work[-1]:.1f} ms between scenarios")
+        parts.append(f"a fixed piece of work took {work[0]:.1f} to {work[-1]:.1f} ms")
     if others:
         median, most = others[len(others) // 2], others[-1]
         parts.append(f"other processes kept {median:.2f} cores busy in the median round, {most:.2f} in the worst")
     return ", ".join(parts) or "not measured"
 
 
+def _describe_speed(section: Section) -> str:
+    work = section.work_milliseconds
+    return (
+        f"Meanwhile the fixed piece of work took {statistics.median(work):.1f} ms ({min(work):.1f} to "
+        f"{max(work):.1f}); no figure is scaled by it. The scenario took {section.seconds:.0f} s."
+    )
+
+
 def _write_section(section: Section, plots: Mapping[str, Path]) -> Iterator[str]:
     yield f"## {section.title}"
     yield ""
+    if section.work_milliseconds:
+        yield f"{_describe_speed(section)}\n"
     sides = list(dict.fromkeys(side for figure in section.figures for side in figure.rounds))
     yield "| figure | " + " | ".join(sides) + " | to reach |"
     yield "|---|" + "---|" * (len(sides) + 1)

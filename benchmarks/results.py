@@ -68,6 +68,7 @@ class Plot(Frozen):
     y_title: str
     x: Sequence[float]
     lines: Mapping[str, Sequence[float]]
+    """Side to its values; a side that was not measured at the last places has fewer."""
     is_logarithmic: bool = False
 
 
@@ -80,6 +81,10 @@ class Section(Frozen):
     notes: Sequence[str] = ()
     """What belongs beside the figures: parts, calculations, what stands in the way."""
     plots: Sequence[Plot] = ()
+    seconds: float = 0.0
+    """How long the scenario took, with the start and the end of its processes."""
+    work_milliseconds: Sequence[float] = ()
+    """The fixed piece of work, timed before and after the scenario and before each round: how fast the machine was."""
 
 
 class Machine(Frozen):
@@ -94,7 +99,7 @@ class Machine(Frozen):
     began_at: str
     seconds: float = 0.0
     work_milliseconds: Sequence[float] = ()
-    """A fixed piece of work, timed before and after each scenario: how steady the machine's speed was."""
+    """A fixed piece of work, whenever it was timed: how steady the machine's speed was."""
     other_cores: Sequence[float] = ()
     """Cores that other processes kept busy, in every measured round."""
 
@@ -103,5 +108,7 @@ class Results(Frozen):
     """All of one `python -m benchmarks`."""
 
     is_quick: bool
+    is_long: bool = False
+    """With the sizes and rounds that only `--long` measures."""
     machine: Machine
     sections: Sequence[Section]

@@ -93,6 +93,8 @@ class Side:
     ) -> None:
         if error is not None and self.stack is not None:
             print(self.stack.log_tails(), file=sys.stderr)
+        if self.stack is not None:
+            self.kill_workers()  # All is measured, and a proper end takes seconds.
         self._open.close()
 
     @property

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from benchmarks.process_clock import read_process_clock
+
 Pids = Mapping[str, Sequence[int]]
 """Role (`workers`, `driver`, `server`, `model`) to its processes."""
 
@@ -53,8 +55,11 @@ def memory_megabytes(pids: Sequence[int]) -> float:
 
 def _cpu_seconds(pid: int) -> float:
     times = psutil.Process(pid).cpu_times()
+    clock = read_process_clock(pid)
+    # In the file system's times, a tick is 10 ms.
+    own = times.user + times.system if clock is None else clock
     # What ended children used, such as a server that rewrote its append-only file, where the system tells.
-    return times.user + times.system + getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return own + getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
 
 
 def _busy_seconds() -> float:

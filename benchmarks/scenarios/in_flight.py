@@ -13,7 +13,8 @@ from benchmarks.results import Figure, Plot, Section
 from benchmarks.side import TITLES, Side, SideName
 from benchmarks.usage import memory_megabytes
 
-RUNS = (100, 500, 1000, 2000)
+RUNS = (100, 500, 2000)
+LONG_RUNS = (100, 500, 1000, 2000)
 STARTS_PER_SECOND = 80
 """What two cores can begin. So that all are in flight at once, many calls have to be longer than 5 s."""
 CALL_SECONDS = 5.0
@@ -36,15 +37,16 @@ class Flight:
 
 def run(bench: Bench) -> Section:
     """One worker process, and the Agents SDK in one process."""
-    sizes = bench.sizes(RUNS, (4, 8))
+    sizes = bench.sizes(RUNS, (4, 8), long=LONG_RUNS)
     flights: dict[str, list[Flight]] = {}
     for name in SIDES:
-        with bench.open_sides("in_flight", [name], workers=1, concurrency=max(sizes)) as opened:
+        covered = [runs for runs in sizes if bench.covers(name, runs)]
+        with bench.open_sides("in_flight", [name], workers=1, concurrency=max(covered)) as opened:
             (side,) = opened.start()
             bench.model.behave(Behaviour())
             side.measure(Order("answer", runs=bench.size(50, 2), in_flight=8))
-            flights[TITLES[name]] = [measure(bench, side, runs) for runs in sizes]
-    return describe(list(sizes), flights)
+            flights[TITLES[name]] = [measure(bench, side, runs) for runs in covered]
+    return describe(list(sizes), flights, bench.describe_left_out())
 
 
 def measure(bench: Bench, side: Side, runs: int) -> Flight:
@@ -67,8 +69,8 @@ def measure(bench: Bench, side: Side, runs: int) -> Flight:
     )
 
 
-def describe(sizes: list[int], flights: dict[str, list[Flight]]) -> Section:
-    """A row for each size."""
+def describe(sizes: list[int], flights: dict[str, list[Flight]], left_out: list[str]) -> Section:
+    """A row for each size; a side may lack the largest."""
     figures = []
     for index, runs in enumerate(sizes):
         for title, unit, name in (
@@ -77,7 +79,11 @@ def describe(sizes: list[int], flights: dict[str, list[Flight]]) -> Section:
             ("p99 of its loop's lag", "ms", "lag_milliseconds"),
             ("p99 of time added to a call", "ms", "added_milliseconds"),
         ):
-            rounds = {side: [float(getattr(of_side[index], name))] for side, of_side in flights.items()}
+            rounds = {
+                side: [float(getattr(of_side[index], name))]
+                for side, of_side in flights.items()
+                if index < len(of_side)
+            }
             figures.append(Figure(title=f"{runs:,} runs: {title}", unit=unit or "calls", rounds=rounds))
     memory = {side: [flight.megabytes for flight in of_side] for side, of_side in flights.items()}
     return Section(
@@ -88,7 +94,8 @@ def describe(sizes: list[int], flights: dict[str, list[Flight]]) -> Section:
             f"Calls take {CALL_SECONDS:g} s, or longer where more than {STARTS_PER_SECOND} runs a second would have "
             "to begin for all to be in flight at once. Ours is one worker; the time that is added includes the "
             "producer's and the queue's. The Agents SDK's client is OpenAI's as it comes, with at most 1,000 "
-            "connections."
+            "connections.",
+            *left_out,
         ],
         plots=[Plot(title="Memory of the process", x_title="runs in flight", y_title="MB", x=sizes, lines=memory)],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 
 import psutil
@@ -14,7 +15,9 @@ from benchmarks.scenarios.triage import CALLS_A_RUN
 from benchmarks.side import TITLES, Round, Side, SideName
 
 WORKERS = (1, 2, 4)
-CONCURRENCY = 100
+IN_FLIGHT = 48
+RUNS: dict[SideName, int] = {"ours": 150, "plain_celery": 60}
+"""One to three seconds of each side."""
 SIDES: tuple[SideName, ...] = ("ours", "plain_celery")
 PLAIN = TITLES["plain_celery"]
 WANTED_PER_SECOND = 10_000
@@ -35,33 +38,52 @@ class Server:
     cpu_milliseconds: float
 
 
+@dataclass(frozen=True)
+class Load:
+    """One round, seen from outside and by the server."""
+
+    measured: Round
+    server: Server
+
+    @property
+    def runs_per_second(self) -> float:
+        """As if the model's server had not used these cores."""
+        cores = psutil.cpu_count() or 1
+        seconds = self.measured.driven.seconds - self.measured.usage.cpu_seconds["model"] / cores
+        return self.measured.runs / seconds
+
+
+Loads = dict[str, list[list[Load]]]
+"""Side to its rounds with each number of workers."""
+
+
 def run(bench: Bench) -> Section:
     """The same load on 1, 2 and 4 workers."""
-    counts = bench.sizes(WORKERS, (1, 2))
-    rounds: dict[str, list[Round]] = {TITLES[name]: [] for name in SIDES}
-    servers: dict[str, Server] = {}
-    for count in counts:
-        with bench.open_sides(f"scale_out-{count}", SIDES, workers=count, concurrency=CONCURRENCY) as opened:
+    counts = bench.sizes(WORKERS, (1, 2), long=WORKERS)
+    loads: Loads = {TITLES[name]: [[] for _ in counts] for name in SIDES}
+    for index, count in enumerate(counts):
+        with bench.open_sides(f"scale_out-{count}", SIDES, workers=count, concurrency=IN_FLIGHT) as opened:
             sides = opened.start()
-            bench.warm_up(sides, bench.size(count * CONCURRENCY, 2))
+            bench.warm_up(sides, bench.size(count * IN_FLIGHT, 2))
             for side in sides:
-                bench.say(f"scale-out: {count} workers, {side.name}")
-                side.measure(Order("triage", runs=bench.size(60, 2), in_flight=bench.size(32, 2)))
-                measured, servers[TITLES[side.name]] = measure(bench, side)
-                rounds[TITLES[side.name]].append(measured)
-    return describe(list(counts), rounds, servers)
+                side.measure(Order("triage", runs=bench.size(32, 2), in_flight=bench.size(32, 2)))
+            for number, side in bench.take_turns(sides, bench.size(3, 1)):
+                bench.say(f"scale-out: {count} workers, round {number + 1}, {side.name}")
+                loads[TITLES[side.name]][index].append(measure(bench, side))
+    return describe(list(counts), loads)
 
 
-def measure(bench: Bench, side: Side) -> tuple[Round, Server]:
-    """One load, seen from outside and by the server."""
+def measure(bench: Bench, side: Side) -> Load:
+    """One round; the model has to have been called three times a run."""
     bench.model.behave(Behaviour())
     before = read_counters(side)
-    measured = bench.note(side.measure(Order("triage", runs=bench.size(300, 4), in_flight=bench.size(48, 2))))
+    order = Order("triage", runs=bench.size(RUNS[side.name], 4), in_flight=bench.size(IN_FLIGHT, 2))
+    measured = bench.note(side.measure(order))
     reads, commands, received = (
         (after - earlier) / measured.runs for after, earlier in zip(read_counters(side), before, strict=True)
     )
     bench.check_calls(side, CALLS_A_RUN * measured.runs)
-    return measured, Server(reads, commands, received, measured.cpu_by_role()["server"])
+    return Load(measured, Server(reads, commands, received, measured.cpu_by_role()["server"]))
 
 
 def read_counters(side: Side) -> list[int]:
@@ -70,20 +92,16 @@ def read_counters(side: Side) -> list[int]:
     return [int(stats[f"total_{name}"]) for name in ("reads_processed", "commands_processed", "net_input_bytes")]
 
 
-def without_model(measured: Round) -> float:
-    """Runs a second if the model's server had not used these cores."""
-    cores = psutil.cpu_count() or 1
-    return measured.runs / (measured.driven.seconds - measured.usage.cpu_seconds["model"] / cores)
-
-
-def describe(counts: list[int], rounds: dict[str, list[Round]], servers: dict[str, Server]) -> Section:
+def describe(counts: list[int], loads: Loads) -> Section:
     """Throughput by workers, the server's part, and the calculation."""
-    speeds = {side: [without_model(measured) for measured in of_side] for side, of_side in rounds.items()}
+    speeds = {
+        side: [[load.runs_per_second for load in rounds] for rounds in of_side] for side, of_side in loads.items()
+    }
     figures = [
         Figure(
             title=f"runs a second, workers: {count}",
             unit="1/s",
-            rounds={side: [values[index]] for side, values in speeds.items()},
+            rounds={side: values[index] for side, values in speeds.items()},
         )
         for index, count in enumerate(counts)
     ]
@@ -93,9 +111,10 @@ def describe(counts: list[int], rounds: dict[str, list[Round]], servers: dict[st
         ("bytes to Redis a run", "B", "sent_bytes"),
         ("CPU of Redis a run", "ms", "cpu_milliseconds"),
     ):
-        values = {side: [float(getattr(server, name))] for side, server in servers.items()}
-        figures.append(Figure(title=title, unit=unit, rounds=values))
-    plot = Plot(title="Runs a second by workers", x_title="workers", y_title="runs a second", x=counts, lines=speeds)
+        counted = {side: [float(getattr(load.server, name)) for load in of_side[-1]] for side, of_side in loads.items()}
+        figures.append(Figure(title=title, unit=unit, rounds=counted))
+    lines = {side: [statistics.median(rounds) for rounds in of_side] for side, of_side in speeds.items()}
+    plot = Plot(title="Runs a second by workers", x_title="workers", y_title="runs a second", x=counts, lines=lines)
     return Section(
         name="scale_out",
         title="Scale-out",
@@ -104,14 +123,20 @@ def describe(counts: list[int], rounds: dict[str, list[Round]], servers: dict[st
             "Runs a second as if the model's server had cores of its own: its CPU, spread over all cores, is taken out "
             "of the time. Workers, producer and Redis share the machine's cores, so more workers than cores bring "
             f"nothing. What Redis does for a run is counted with {counts[-1]} workers.",
-            calculate(servers[OURS], rounds[OURS][-1]),
+            calculate(choose_median(loads[OURS][-1])),
         ],
         plots=[plot],
     )
 
 
-def calculate(server: Server, measured: Round) -> str:
+def choose_median(loads: list[Load]) -> Load:
+    """The round whose server took the median CPU."""
+    return sorted(loads, key=lambda load: load.server.cpu_milliseconds)[len(loads) // 2]
+
+
+def calculate(load: Load) -> str:
     """On paper: what ten thousand runs a second need."""
+    server, measured = load.server, load.measured
     one_server = HEADROOM * 1000 / server.cpu_milliseconds
     shards = WANTED_PER_SECOND / one_server
     workers, producers = (WANTED_PER_SECOND * measured.cpu_by_role()[role] / 1000 for role in ("workers", "driver"))

@@ -35,6 +35,7 @@ def test_scenario_measures_us_beside_baselines(tmp_path: Path, scenario: str) ->
     (kept,) = (tmp_path / "data").iterdir()
     (section,) = Results.model_validate_json(kept.read_text(encoding="utf-8")).sections
     assert section.figures
+    assert section.seconds > 0
     assert all(OURS in figure.rounds for figure in section.figures)
     assert section.title in page.read_text(encoding="utf-8")
 

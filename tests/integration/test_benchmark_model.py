@@ -65,6 +65,22 @@ def test_log_tells_runs_apart_and_times_calls(model: Model, client: OpenAI) -> N
     assert model.most_in_flight() == 1
 
 
+def test_faults_with_a_seed_are_as_many_each_time_and_spare_the_call_that_is_made_again(
+    model: Model, client: OpenAI
+) -> None:
+    def fail(first: int) -> list[int]:
+        model.behave(Behaviour(rate_limited_share=0.25, failed_share=0.25, fault_seed=1))
+        for number in range(first, first + 20):
+            client.with_options(max_retries=1).responses.create(model="answer", input=f"mark-{number}: hello")
+        return [call.status for call in model.calls()]
+
+    statuses = fail(0)
+
+    assert fail(100) == statuses
+    assert {429, 500} < set(statuses)
+    assert statuses.count(200) == 20
+
+
 @pytest.mark.parametrize(
     ("behaviour", "error"),
     [
