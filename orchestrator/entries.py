@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from orchestrator.budget import Quantity
+from orchestrator.choice import Choice
 from orchestrator.entry_base import VERSION as VERSION
 from orchestrator.entry_base import EntryBase as EntryBase
 from orchestrator.errors import MessageError, NewerVersion
@@ -104,6 +105,8 @@ class Invoked(EntryBase):
     fence: int
     after_release: bool = False
     """The invocation before it gave this step back, instead of being lost with its worker."""
+    in_passing: bool = False
+    """Of a flow: by the process of a member that has just ended, without a message and a Celery task of its own."""
 
 
 class Reply(EntryBase):
@@ -140,6 +143,8 @@ class Output(EntryBase):
     usage: Usage | None = None
     """What a called agent spent."""
     context: ContextPatch | None = None
+    choices: tuple[Choice, ...] = ()
+    """Of a flow: what its code has decided since the entry before."""
 
 
 class ChildEnded(EntryBase):
@@ -185,6 +190,8 @@ class Parked(EntryBase):
     limit: str | None = None
     """The limit of the fleet that has no room for a model call yet; `until` is then the latest time."""
     context: ContextPatch | None = None
+    choices: tuple[Choice, ...] = ()
+    """Of a flow: what its code has decided since the entry before."""
 
 
 class BudgetNotice(EntryBase):
@@ -214,6 +221,8 @@ class Outcome(EntryBase):
     """What the run changed in its context; merged into the caller's."""
     history: list[Item] | None = None
     """Items that an error handler added to the conversation."""
+    choices: tuple[Choice, ...] = ()
+    """Of a flow: what its code has decided since the entry before."""
 
 
 Entry = Annotated[

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from orchestrator.budget_keeper import BudgetKeeper
+from orchestrator.choice import Choice, Choices
 from orchestrator.combinators.base import At, Done, Failed, Member, Node, Pending, find_node
 from orchestrator.combinators.step import Step
 from orchestrator.combinators.values import as_text, call_with, to_json
@@ -26,6 +28,8 @@ from orchestrator.recorder import Recorder
 from orchestrator.state import RunState, fold
 from orchestrator.task_step import look_for_result
 
+logger = logging.getLogger(__name__)
+
 
 class FlowInvocation:
     """Moves one flow's run on. Use once."""
@@ -39,7 +43,8 @@ class FlowInvocation:
         self._flow = engine.registry.flow(self._state.agent)
         scope = _scope_of(claim.entries, self._state)
         self._root = find_node(self._flow.root, scope.place)
-        self._at = At(scope.place, scope.value, scope.flow_input, scope.named)
+        self._choices = Choices()
+        self._at = At(scope.place, scope.value, scope.flow_input, scope.named, choices=self._choices)
         self._book = FlowBook(self._flow.root, engine.registry)
         for entry in claim.entries:
             self._take_in(entry)
@@ -100,9 +105,10 @@ class FlowInvocation:
             return None
         names = ", ".join(dict.fromkeys(member.node.label for member in members))
         waits = {child.parent[1]: child.run_id for child in children if child.parent}
-        parked = Parked(waits=waits, max_failures=max_failures)
+        choices = self._take_choices()
+        parked = Parked(waits=waits, max_failures=max_failures, choices=choices)
         pointers = await self._recorder.park(parked, children=children, note=f"results of {names}")
-        return Performed("parked", f"waits for {names}", self._claim, pointers=pointers)
+        return Performed("parked", _join(*choices, f"waits for {names}"), self._claim, pointers=pointers)
 
     async def _look_for_task(self, member: Member) -> Performed | None:
         if self._in_passing:
@@ -129,11 +135,12 @@ class FlowInvocation:
 
     def _note(self, *outputs: Output) -> None:
         for output in outputs:
-            self._recorder.note(output)
-            self._take_in(output)
+            entry = output.model_copy(update={"choices": self._take_choices()})
+            self._recorder.note(entry)
+            self._take_in(entry)
 
     def _take_in(self, entry: Entry) -> None:
-        """What an entry says about a member."""
+        """What an entry says about a member, and what was decided before it."""
         if isinstance(entry, ChildEnded):
             outcome = entry.outcome
             self._state.usage += outcome.usage
@@ -141,6 +148,8 @@ class FlowInvocation:
                 self._state.context = {**(self._state.context or {}), **outcome.context}
         if isinstance(entry, ChildEnded | Output):
             self._book.add(entry)
+        if isinstance(entry, Parked | Output):
+            self._choices.recall(entry.choices)
 
     def _answer(self, value: Any) -> Outcome:
         state = self._state
@@ -151,6 +160,13 @@ class FlowInvocation:
             usage=state.usage,
             context=state.context_changes(),
         )
+
+    def _take_choices(self) -> tuple[Choice, ...]:
+        """What was decided and is to be recorded now."""
+        choices = self._choices.take()
+        for choice in choices:
+            logger.info("Run %s of flow `%s`: %s", self._claim.run_id, self._flow.name, choice)
+        return choices
 
     async def _leave(self) -> Performed:
         """Let a task of the flow's own do this step."""
@@ -168,6 +184,7 @@ class FlowInvocation:
     async def _end(self, outcome: Outcome) -> Performed:
         if self._in_passing:
             return await self._leave()
+        outcome = outcome.model_copy(update={"choices": self._take_choices()})
         return ended(self._claim, *await self._recorder.end(outcome))
 
 
@@ -180,6 +197,10 @@ def _scope_of(entries: Sequence[Entry], state: RunState) -> FlowScope:
     text = items[0].get("content") if len(items) == 1 else None
     value = text if isinstance(text, str) else items
     return FlowScope(value=value, flow_input=value)
+
+
+def _join(*said: Choice | str) -> str:
+    return "; ".join(map(str, said))
 
 
 def _is_task(node: Node) -> bool:

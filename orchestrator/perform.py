@@ -63,7 +63,7 @@ async def _pass_through(engine: Engine, pointer: Pointer, worker: str) -> list[P
     message_id = f"in-passing/{uuid.uuid4()}"
     try:
         claim = await engine.ledger.claim(
-            pointer.run_id, pointer.step, message_id=message_id, worker=worker, brief=True
+            pointer.run_id, pointer.step, message_id=message_id, worker=worker, in_passing=True
         )
         if claim is None or claim.outcome is not None:
             return []

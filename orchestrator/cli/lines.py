@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import assert_never
 
+from orchestrator.choice import Choice
 from orchestrator.cli.activity import open_waits
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens, text_of
 from orchestrator.cli.nodes import CallNode, RunNode
@@ -31,8 +33,13 @@ from orchestrator.entries import (
 from orchestrator.events import Event
 
 
-def event_line(event: Event, tree: RunTree) -> str:
-    """One event, after the tree has taken it in."""
+def event_line(event: Event, tree: RunTree) -> str | None:
+    """One event, after the tree has taken it in.
+
+    `None`: a claim in passing, which may leave its step to a task; the line of what it does names the step.
+    """
+    if isinstance(event.entry, Invoked) and event.entry.in_passing:
+        return None
     run = tree.node(event.run_id)
     moment = time.strftime("%H:%M:%S", time.localtime(event.at)) + f".{int(event.at * 1000) % 1000:03}"
     depth = "" if run is tree.root else "  "
@@ -58,14 +65,16 @@ def describe_event(event: Event, run: RunNode) -> str:
             return f"runs {entry.tool}({format_arguments(started.arguments)})" if started else f"runs {entry.tool}"
         case Output():
             outcome = "failed" if entry.failed else "returned"
-            return f"{entry.tool} {outcome}{_duration(run.calls.get(entry.call_id))}: {clip(entry.output)}"
+            output = f"{entry.tool} {outcome}{_duration(run.calls.get(entry.call_id))}: {clip(entry.output)}"
+            return _after(entry.choices, output)
         case ChildEnded():
             served = run.calls.get(entry.call_id)
             return f"{served.tool if served else entry.child} ended: {entry.outcome.kind}"
         case HandedOff():
             return f"hands over to {entry.target}"
         case Parked():
-            return f"waits for {', '.join(open_waits(run))}, holding no worker"
+            waits = f"waits for {', '.join(open_waits(run))}, holding no worker"
+            return _describe_passing(run) + _after(entry.choices, waits)
         case Decided():
             return _describe_decision(entry, run)
         case Checked():
@@ -75,9 +84,21 @@ def describe_event(event: Event, run: RunNode) -> str:
         case BudgetNotice():
             return describe_notice(entry)
         case Outcome():
-            return f"{run.state} after {format_seconds(event.at - run.began_at)}: {clip(outcome_text(run), 160)}"
+            took = format_seconds(event.at - run.began_at)
+            return _after(entry.choices, f"{run.state} after {took}: {clip(outcome_text(run), 160)}")
         case _:
             assert_never(entry)
+
+
+def _after(choices: Iterable[Choice], said: str) -> str:
+    """What a flow's code had decided, and then what happened."""
+    return "; ".join([*(clip(str(choice), 160) for choice in choices), said])
+
+
+def _describe_passing(run: RunNode) -> str:
+    """The step of a claim in passing, which is not told when it begins: it may leave the step to a task."""
+    last = run.invocations[-1] if run.invocations else None
+    return f"step {last.step} in passing on {last.worker}: " if last and last.is_in_passing else ""
 
 
 def _describe_call(call: ToolCall) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from orchestrator.choice import Choice
 from orchestrator.entries import BudgetNotice, Item, Outcome, RetryOf, RunOptions
 from orchestrator.question import Question
 from orchestrator.usage import Usage
@@ -51,7 +52,7 @@ class TurnNode:
 
 @dataclass
 class InvocationNode:
-    """One Celery task of the run."""
+    """One claim of the run: a Celery task, unless it was in passing."""
 
     step: int
     task: str
@@ -62,8 +63,10 @@ class InvocationNode:
     is_lost: bool = False
     """Whether its worker fell silent, so that another had to take over."""
     turns: list[TurnNode] = field(default_factory=list)
-    members: list[CallNode] = field(default_factory=list)
-    """What a flow has started."""
+    moves: list[CallNode | Choice] = field(default_factory=list)
+    """The members that a flow has started, and what its code has decided, in order."""
+    is_in_passing: bool = False
+    """Whether a member's process did it for the flow, without a task of its own."""
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class InvocationNode:
     @property
     def is_empty(self) -> bool:
         """Whether nothing has come of it: it gave its step back at once, as one that passes a flow's end does."""
-        return not self.turns and not self.members
+        return not self.turns and not self.moves
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from rich.tree import Tree
 
+from orchestrator.choice import Choice
 from orchestrator.cli.activity import activity_of
 from orchestrator.cli.console import clip, format_arguments, format_seconds, format_tokens, text_of
 from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode, RunState, TurnNode
@@ -87,8 +88,8 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
         branch = tree.add(_invocation_line(invocation, now, ids))
         for turn in invocation.turns:
             _add_turn(branch, turn, now, ids)
-        for member in invocation.members:
-            _add_call(branch, member, now, ids)
+        for move in invocation.moves:
+            _add_move(branch, move, now, ids)
         if invocation.is_lost:
             branch.add(_line(("! its worker fell silent, another took over", "yellow")))
     for notice in run.notices:
@@ -104,7 +105,8 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
 def _invocation_line(invocation: InvocationNode, now: float, ids: bool) -> Text:
     took = format_seconds((invocation.ended_at or now) - invocation.began_at)
     kind = {"tools": "tool ", "flows": "flow "}.get(invocation.task.partition(".")[0], "")
-    where = f"  on {invocation.worker}  {took}" + (f"  task {invocation.task_id}" if ids else "")
+    task = "in passing" if invocation.is_in_passing else f"task {invocation.task_id}"
+    where = f"  on {invocation.worker}  {took}" + (f"  {task}" if ids else "")
     return _line((f"step {invocation.step}  ", "dim"), (kind, "dim"), (invocation.name, "bold blue"), (where, "dim"))
 
 
@@ -116,6 +118,13 @@ def _add_turn(branch: Tree, turn: TurnNode, now: float, ids: bool) -> None:
         line.add(_line(("says ", "dim"), clip(turn.text)))
     for call in turn.calls:
         _add_call(line, call, now, ids)
+
+
+def _add_move(branch: Tree, move: CallNode | Choice, now: float, ids: bool) -> None:
+    if isinstance(move, Choice):
+        branch.add(_line(("◆ ", "blue"), clip(str(move), 160)))
+    else:
+        _add_call(branch, move, now, ids)
 
 
 def _add_call(branch: Tree, call: CallNode, now: float, ids: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from orchestrator.budget import MICROS
+from orchestrator.choice import Choice
 from orchestrator.cli.console import text_of
 from orchestrator.cli.nodes import CallNode, CallState, InvocationNode, RunNode, RunState, TurnNode
 from orchestrator.delta import Delta
@@ -83,6 +84,7 @@ class RunTree:
         run.changed_at = at
 
     def _apply_parked(self, run: RunNode, entry: Parked, at: float) -> None:
+        _add_choices(run, entry.choices)
         for call_id, child in entry.waits.items():
             if call := run.calls.get(call_id) or _add_member(run, call_id, at):
                 call.child = self.node(child)
@@ -120,6 +122,7 @@ def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
         if entry.after_release and run.invocations[-1].is_empty:
             run.invocations.pop()
     node = InvocationNode(entry.step, entry.task, task_id(run.run_id, entry.step), entry.worker, at)
+    node.is_in_passing = entry.in_passing
     run.invocations.append(node)
     run.state = "running"
 
@@ -146,6 +149,7 @@ def _apply_reply(run: RunNode, entry: Reply, at: float) -> None:
 
 
 def _apply_output(run: RunNode, entry: Output, at: float) -> None:
+    _add_choices(run, entry.choices)
     if entry.usage:
         run.usage += entry.usage
     call = run.calls.get(entry.call_id) or _add_member(run, entry.call_id, at)
@@ -165,12 +169,17 @@ def _apply_child(run: RunNode, entry: ChildEnded, at: float) -> None:
         call.output = outcome.output if isinstance(outcome.output, str) else error or json.dumps(outcome.output)
 
 
+def _add_choices(run: RunNode, choices: Iterable[Choice]) -> None:
+    if run.invocations:
+        run.invocations[-1].moves += choices
+
+
 def _add_member(run: RunNode, place: str, at: float) -> CallNode | None:
     """A flow's member, seen for the first time; `None` where the run is no flow's."""
     if not run.invocations or not run.invocations[-1].task.startswith("flows."):
         return None
     call = run.calls[place] = CallNode(place, place or ONLY_STEP, "", at, is_member=True)
-    run.invocations[-1].members.append(call)
+    run.invocations[-1].moves.append(call)
     return call
 
 
@@ -195,6 +204,7 @@ def _apply_decision(run: RunNode, entry: Decided) -> None:
 
 
 def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
+    _add_choices(run, entry.choices)
     run.state, run.outcome, run.ended_at, run.writing = _ENDS[entry.kind], entry, at, ""
     if entry.usage.requests:
         run.usage = entry.usage

@@ -56,9 +56,8 @@ class LineView(_Quiet):
 
     def event(self, tree: RunTree, event: Event) -> None:
         """Print it. Pieces of replies are left out: the whole line comes soon."""
-        if event.kind == "delta":
-            return
-        say(self._label(tree) + event_line(event, tree))
+        if event.kind != "delta" and (line := event_line(event, tree)):
+            say(self._label(tree) + line)
 
 
 class JsonView(_Quiet):

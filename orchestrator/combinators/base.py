@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from orchestrator.choice import Choice, Choices
 from orchestrator.errors import FlowError, describe_error
 
 
@@ -54,6 +55,8 @@ class At:
     """Results that prompts may use: those of earlier steps, by name."""
     book: Mapping[str, Ended] = field(default_factory=dict)
     """What members have answered, by place."""
+    choices: Choices = field(default_factory=Choices)
+    """What was decided on the way; combinators add to it, and never look."""
 
     def below(self, key: str, value: Any = ..., **named: Any) -> At:
         """The place of a child, which receives the same value unless another is given."""
@@ -63,6 +66,10 @@ class At:
             value=self.value if value is ... else value,
             named={**self.named, **named},
         )
+
+    def choose(self, text: str) -> None:
+        """Tell those who watch what the node has decided. The same place and answers must give the same words."""
+        self.choices.add(Choice(place=self.place, text=text))
 
     def fail(self, message: str) -> Failed:
         """The node fails by its own rules."""

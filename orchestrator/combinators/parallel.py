@@ -67,8 +67,12 @@ def settle(branches: Sequence[Progress], policy: FailurePolicy, at: At) -> Progr
     pending = [member for branch in branches if isinstance(branch, Pending) for member in branch.members]
     needed = _count_needed(policy, len(branches))
     may_fail = len(branches) - len(failed) - needed
+    if may_fail >= 0 and pending:
+        return Pending(tuple(pending), max_failures=may_fail)
     if may_fail >= 0:
-        return Pending(tuple(pending), max_failures=may_fail) if pending else Done(results)
+        if failed:
+            at.choose(f"went on with {len(results)} of {len(branches)} results")
+        return Done(results)
     if policy == "fail":
         return failed[0]
     reason = f" The first failure: {failed[0].error.get('message')}" if failed else ""

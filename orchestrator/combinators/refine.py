@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from orchestrator.combinators.base import At, Done, Failed, Node, Progress
+from orchestrator.combinators.base import At, Done, Failed, Node, Pending, Progress
 from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
-from orchestrator.combinators.values import decide, fill_prompt, prompt_fields
-from orchestrator.errors import UserError
+from orchestrator.combinators.values import as_text, decide, fill_prompt, prompt_fields
+from orchestrator.errors import BudgetExceeded, DeadlineExceeded, RunCancelled, UserError
 
 WORKER, EVALUATOR = "draft", "verdict"
 REVISE = "{task}\n\nYour last draft:\n{draft}\n\nWhat was said about it:\n{feedback}"
 """What the worker receives from the second round on."""
 PROMPT_NAMES = frozenset({"task", "draft", "feedback"})
+SHOWN = 200
+"""How much of an error people see."""
+ENDS_THE_LOOP = frozenset(error.__name__ for error in (BudgetExceeded, DeadlineExceeded, RunCancelled))
+"""What a member ends with because nothing more is to be done, not because its own work failed."""
 Scored = tuple[Any, int, Any]
 """Score, number and draft of a round."""
 
@@ -47,16 +51,18 @@ class Refine(Node):
             received = at.value if number == 1 else fill_prompt(self.revise, {**at.named, **said})
             draft = self.worker.advance(at.below(f"{WORKER}[{number}]", received, **said))
             if not isinstance(draft, Done):
-                return draft
+                return self._without(draft, number, tried, at)
             said["draft"] = draft.value
             verdict = self.evaluator.advance(at.below(f"{EVALUATOR}[{number}]", draft.value, **said))
             if not isinstance(verdict, Done):
-                return verdict
+                return self._without(verdict, number, tried, at)
             if decide(self.passes, verdict.value, "passes="):
+                at.choose(f"passed in round {number}")
                 return draft
             said["feedback"] = self._feedback_of(verdict.value)
-            tried.append((self._score_of(verdict.value, number), number, draft.value))
-        return self._exhausted(over, tried, at)
+            tried.append(self._score(verdict.value, number, draft.value))
+            at.choose(self._describe(tried[-1]))
+        return self._exhausted(tried, at)
 
     def output_type(self) -> Any:
         return self.worker.output_type()
@@ -87,16 +93,36 @@ class Refine(Node):
     def _feedback_of(self, verdict: Any) -> Any:
         return verdict if self.feedback is None else decide(self.feedback, verdict, "feedback=")
 
-    def _score_of(self, verdict: Any, number: int) -> Any:
-        return number if self.score is None else decide(self.score, verdict, "score=")
+    def _describe(self, scored: Scored) -> str:
+        score, number, _ = scored
+        return f"round {number} has not passed" + ("" if self.score is None else f", score {as_text(score)[:SHOWN]}")
 
-    def _exhausted(self, over: int, tried: list[Scored], at: At) -> Done | Failed:
+    def _score(self, verdict: Any, number: int, draft: Any) -> Scored:
+        return (number if self.score is None else decide(self.score, verdict, "score="), number, draft)
+
+    def _without(self, part: Pending | Failed, number: int, tried: list[Scored], at: At) -> Progress:
+        """What a round without draft or verdict leads to: one that failed leaves the best of those before it."""
+        judged = number - 1
+        if isinstance(part, Pending) or part.error.get("type") in ENDS_THE_LOOP:
+            return part
+        if not judged or self.when_exhausted == "fail":
+            return part
+        reason = str(part.error.get("message"))[:SHOWN]
+        return self._best(judged, tried, at, f"round {number} failed ({reason})")
+
+    def _exhausted(self, tried: list[Scored], at: At) -> Done | Failed:
         if self.when_exhausted == "fail":
             return at.fail(f"`{self.label}` has had its {self.max_rounds} rounds, and no draft has passed.")
-        for number in range(1, over + 1):
+        return self._best(self.max_rounds, tried, at, "no round has passed")
+
+    def _best(self, judged: int, tried: list[Scored], at: At, reason: str) -> Done:
+        """The best draft of all rounds that were judged, of which `tried` has the last ones."""
+        for number in range(1, judged - len(tried) + 1):
             draft, verdict = self._round(number, at)
-            tried.append((self._score_of(verdict, number), number, draft))
-        return Done(max(tried, key=lambda scored: scored[:2])[2])
+            tried.append(self._score(verdict, number, draft))
+        _, best, result = max(tried, key=lambda scored: scored[:2])
+        at.choose(f"{reason}: the best of {judged} is round {best}")
+        return Done(result)
 
 
 def refine(
@@ -115,8 +141,9 @@ def refine(
 
     From the second round on the worker receives `revise` with `{task}` (what the refine received), `{draft}` and
     `{feedback}` (the verdict, or `feedback(verdict)`); prompts may use these, too. After `max_rounds` the result is
-    the best draft: the one with the highest `score(verdict)`, the later of equals, the last one without `score`. With
-    `when_exhausted="fail"` the refine fails then. Raises `UserError`.
+    the best draft: the one with the highest `score(verdict)`, the later of equals, the last one without `score`. So it
+    is when a later round fails, but not for a cancel or for want of budget or time. With `when_exhausted="fail"` the
+    refine fails then. Raises `UserError`.
     """
     if max_rounds < 1:
         raise UserError(f"max_rounds is a number from 1 up, not {max_rounds}.")

@@ -13,6 +13,8 @@ from orchestrator.combinators.values import decide, single_field
 from orchestrator.errors import UserError
 
 CLASSIFIER, DEFAULT = "classifier", "default"
+SHOWN = 80
+"""How much of a category people see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,13 @@ class Route(Node):
             return verdict
         category = self._category_of(verdict.value)
         if category in self.branches:
+            at.choose(f"took {category[:SHOWN]}")
             return self.branches[category].advance(at.below(_branch_key(category), verdict=verdict.value))
         if self.default is not None:
+            at.choose(f"took the default for {category[:SHOWN]}")
             return self.default.advance(at.below(DEFAULT, verdict=verdict.value))
         known = ", ".join(f"`{name}`" for name in self.branches)
-        return at.fail(f"`{self.label}` has no branch for `{category[:80]}`. It has {known}; give it a default=.")
+        return at.fail(f"`{self.label}` has no branch for `{category[:SHOWN]}`. It has {known}; give it a default=.")
 
     def output_type(self) -> Any:
         branches = [*self.branches.values(), *([self.default] if self.default else [])]

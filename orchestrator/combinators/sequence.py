@@ -45,9 +45,10 @@ class Sequence(Node):
         value, named = at.value, dict[str, Any]()
         for key, node in self.children().items():
             if isinstance(node, Gate):
-                if not node.is_open(value):
-                    return Done(value)
-                continue
+                if node.is_open(value):
+                    continue
+                at.choose(f"gate {node.label} closed")
+                return Done(value)
             progress = node.advance(at.below(key, value, **named))
             if not isinstance(progress, Done):
                 return progress

@@ -41,6 +41,8 @@ class Vote(Node):
         number = _to_number(picked)
         if not 1 <= number <= len(attempts.value):
             return at.fail(f"`{self.label}` has {len(attempts.value)} attempts; its judge picked number {picked!r}.")
+        judged = [attempt for attempt, branch in enumerate(branches, start=1) if isinstance(branch, Done)]
+        at.choose(f"picked attempt {judged[number - 1]}")
         return Done(attempts.value[number - 1])
 
     def output_type(self) -> Any:

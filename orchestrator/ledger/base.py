@@ -76,12 +76,19 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
 
     @abstractmethod
     async def claim(
-        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None, brief: bool = False
+        self,
+        run_id: str,
+        step: int,
+        *,
+        message_id: str,
+        worker: str,
+        new: NewRun | None = None,
+        in_passing: bool = False,
     ) -> Claim | None:
         """Become the holder of the run at `step`. `None`: stale, there is nothing to do.
 
-        `new` creates the run first if it does not exist (step 1 of a canvas member). `brief`: until it is renewed, the
-        claim lasts for the grace only, for work that no message would bring back.
+        `new` creates the run first if it does not exist (step 1 of a canvas member). `in_passing`: until it is renewed,
+        the claim lasts for the grace only, for no message would bring its work back.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from orchestrator.entries import Decided, EntryBase, Invoked, Item, Outcome
+from orchestrator.entries import Decided, EntryBase, Item, Outcome
 from orchestrator.ledger import entry_rules, memory_pause, memory_questions, refusals
 from orchestrator.ledger.base import (
     CancelledMeanwhile,
@@ -46,19 +46,23 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         return self._runs.start(run)
 
     async def claim(
-        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None, brief: bool = False
+        self,
+        run_id: str,
+        step: int,
+        *,
+        message_id: str,
+        worker: str,
+        new: NewRun | None = None,
+        in_passing: bool = False,
     ) -> Claim | None:
         if new and step == 1:
             self._runs.create(new)
         run = self._runs.find(run_id)
         if run is None or not run.may_be_taken(step, message_id):
             return None
-        run.status, run.holder = "running", message_id
+        invoked = run.take(message_id, worker, in_passing=in_passing)
         self._runs.leave_lane(run)
-        after_release, run.fence = run.released == run.fence, run.fence + 1
-        run.tries += 1
-        self._runs.set_deadline(run, self.settings.grace_seconds if brief else self.settings.lease_seconds)
-        invoked = Invoked(step=step, task=run.task, worker=worker, fence=run.fence, after_release=after_release)
+        self._runs.set_deadline(run, self.settings.grace_seconds if in_passing else self.settings.lease_seconds)
         self._runs.add_entry(run, invoked)
         memory_questions.expire(self._runs, run, self._clock())
         if run.tries > self.settings.max_tries and run.outcome is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.entries import Entry, Outcome, RunOptions
+from orchestrator.entries import Entry, Invoked, Outcome, RunOptions
 from orchestrator.ledger import refusals
 from orchestrator.ledger.base import Pointer, RunSummary, Status
 from orchestrator.ledger.live import Position
@@ -134,6 +134,21 @@ class MemoryRun:
             return False
         return self.status == "queued" or (
             self.status == "running" and self.holder == message_id and self.outcome is None
+        )
+
+    def take(self, message_id: str, worker: str, *, in_passing: bool) -> Invoked:
+        """Become held by a message; the entry that says so."""
+        after_release = self.released == self.fence
+        self.status, self.holder = "running", message_id
+        self.fence += 1
+        self.tries += 1
+        return Invoked(
+            step=self.step,
+            task=self.task,
+            worker=worker,
+            fence=self.fence,
+            after_release=after_release,
+            in_passing=in_passing,
         )
 
     def check_size(self, expected: int) -> None:

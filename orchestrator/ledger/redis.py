@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from orchestrator.entries import Decided, Entry, EntryBase, Item, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, Entry, EntryBase, Invoked, Item, Outcome, dump_entry, load_entry
 from orchestrator.ledger import redis_codec as codec
 from orchestrator.ledger.base import (
     AgentRecord,
@@ -67,12 +67,23 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         return next(iter(codec.read_pointers(rows)), None)
 
     async def claim(
-        self, run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None = None, brief: bool = False
+        self,
+        run_id: str,
+        step: int,
+        *,
+        message_id: str,
+        worker: str,
+        new: NewRun | None = None,
+        in_passing: bool = False,
     ) -> Claim | None:
         arguments = codec.claim_arguments(
-            run_id, step, message_id=message_id, worker=worker, new=new, max_tries=self.settings.max_tries
+            run_id,
+            Invoked(step=step, task="", worker=worker, fence=0, in_passing=in_passing),
+            message_id=message_id,
+            new=new,
+            max_tries=self.settings.max_tries,
         )
-        if brief:
+        if in_passing:
             arguments["lease"] = milliseconds(self.settings.grace_seconds)
         entries = [dump_entry(new.entry)] if new else []
         known = self._known_logs.find(run_id)

@@ -74,14 +74,14 @@ def dump_items(items: Sequence[Item]) -> str:
 
 
 def claim_arguments(
-    run_id: str, step: int, *, message_id: str, worker: str, new: NewRun | None, max_tries: int
+    run_id: str, invoked: Invoked, *, message_id: str, new: NewRun | None, max_tries: int
 ) -> dict[str, Any]:
-    """The arguments of `claim`, with templates of the entries that it writes."""
+    """The arguments of `claim`, with templates of the entries that it writes, such as `invoked`."""
     arguments: dict[str, Any] = {
         "run_id": run_id,
-        "step": step,
+        "step": invoked.step,
         "message": message_id,
-        "invoked": dump_entry(Invoked(step=step, task="", worker=worker, fence=0)),
+        "invoked": dump_entry(invoked),
         "poisoned": dump_entry(entry_rules.poisoned_outcome(run_id, max_tries)),
         "unknown_output": UNKNOWN_OUTPUT,
         "expired": EXPIRED,

@@ -63,6 +63,11 @@ def _plain(agents: Mapping[str, Agent[Any]]) -> list[Flow]:
         Flow("routed", route(agents["chooser"], {"loud": expert, "quiet": echo})),
         Flow("refined", refine(adder, agents["grader"], passes=_passed, revise="{draft}")),
         Flow("hopeless", refine(echo, agents["grader"], passes=_passed, score=_points, max_rounds=3, revise="{draft}")),
+        Flow(
+            "stumbling",
+            refine(adder, sequence(echo, _lose_words, agents["grader"]), passes=_passed, revise="{draft}"),
+        ),
+        Flow("picked", vote(expert, 3, judge=echo, pick=lambda _: 2)),
         Flow("voted", vote(expert, 3, judge=echo)),
         Flow("wide", parallel(*[echo] * MANY, then=lambda results: len(results))),
     ]
@@ -70,6 +75,12 @@ def _plain(agents: Mapping[str, Agent[Any]]) -> list[Flow]:
 
 def _passed(grade: Grade) -> bool:
     return grade.passed
+
+
+def _lose_words(text: str) -> str:
+    if text.count("+") >= 2:
+        raise ValueError("lost for words")
+    return text
 
 
 def _points(grade: Grade) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from contextlib import nullcontext
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from celery import chain, chord
 
+from orchestrator.choice import Choice
 from orchestrator.cli.follow import read_events
-from orchestrator.cli.tree import RunNode, fold_events
+from orchestrator.cli.lines import event_line
+from orchestrator.cli.tree import RunNode, RunTree, fold_events
 from orchestrator.entries import Parked
 from orchestrator.errors import FlowError, RunCancelled, RunFailed, UserError
 from orchestrator.loop import background
@@ -44,6 +47,8 @@ def tree_of(shop: Shop, run: Run) -> RunNode:
         ("routed", "quiet x", "quiet x"),
         ("refined", "x", "x+++"),
         ("hopeless", "x", "x"),
+        ("stumbling", "x", "x+"),
+        ("picked", "x", "expert(x)"),
         ("voted", "x", '["expert(x)", "expert(x)", "expert(x)"]'),
         ("nested", "x", ["x"]),
         ("enough", "x", ["x", "x"]),
@@ -82,6 +87,51 @@ def test_every_round_is_a_run_with_its_own_task(shop: Shop) -> None:
     assert list(node.calls) == [f"{part}[{number}]" for number in (1, 2, 3) for part in ("draft", "verdict")]
     assert [call.child.name for call in node.calls.values() if call.child] == ["adder", "grader"] * 3
     assert node.usage.requests == 6
+
+
+@pytest.mark.parametrize(
+    ("flow", "given", "said"),
+    [
+        ("steps", "stop", ["gate <lambda> closed"]),
+        ("routed", "loud x", ["took loud"]),
+        ("refined", "x", ["round 1 has not passed", "round 2 has not passed", "passed in round 3"]),
+        (
+            "stumbling",
+            "x",
+            [
+                "round 1 has not passed",
+                "round 2 failed (lost for words): the best of 1 is round 1",
+            ],
+        ),
+        ("picked", "x", ["picked attempt 2"]),
+    ],
+)
+def test_what_a_flows_code_decides_is_in_its_events_and_on_the_screen(
+    shop: Shop, flow: str, given: str, said: list[str]
+) -> None:
+    run = shop.flows[flow].submit(given)
+    run.result(SECONDS)
+
+    events = list(run.events())
+    tree = tree_of(shop, run)
+
+    chosen = [choice for event in events for choice in event.to_dict()["entry"].get("choices", ())]
+    assert [choice["text"] for choice in chosen] == said
+    shown = [str(move) for step in tree.invocations for move in step.moves if isinstance(move, Choice)]
+    assert shown == said
+
+
+def test_each_step_of_a_flow_is_named_once(shop: Shop) -> None:
+    run = shop.refined.submit("x")
+    run.result(SECONDS)
+    tree, lines = RunTree(run.id), list[str]()
+
+    for event in run.events(children=False):
+        tree.apply(event)
+        lines.append(event_line(event, tree) or "")
+
+    named = [step for line in lines for step in re.findall(r"refined: step (\d+)", line)]
+    assert named == [str(number) for number in range(1, 8)]
 
 
 def test_a_flows_events_hold_those_of_its_members(shop: Shop) -> None:

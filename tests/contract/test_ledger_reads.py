@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.choice import Choice
+from orchestrator.entries import ChildEnded, Invoked, Parked
 from orchestrator.ledger.base import AgentRecord, Ledger
 from orchestrator.ledger.live import START
 from orchestrator.run_ids import child_id
-from tests.contract.steps import ANSWER, claim, new_run, park, start_and_claim
+from tests.contract.steps import ANSWER, claim, end_child, new_child, new_run, park, start_and_claim
 
 
 async def test_follow_sees_new_entries_of_several_runs(ledger: Ledger) -> None:
@@ -53,6 +55,35 @@ async def test_entries_continue_after_a_position(ledger: Ledger) -> None:
 
     assert [entry.type for _, entry in await ledger.entries("run", first)] == ["invocation"]
     assert await ledger.entries("run", second) == []
+
+
+async def test_a_claims_entry_says_whether_it_was_in_passing(ledger: Ledger) -> None:
+    for run_id in ("usual", "passing"):
+        await ledger.start(new_run(run_id))
+
+    usual, passing = await claim(ledger, "usual"), await claim(ledger, "passing", in_passing=True)
+
+    assert [entry.in_passing for entry in usual.entries if isinstance(entry, Invoked)] == [False]
+    assert [entry.in_passing for entry in passing.entries if isinstance(entry, Invoked)] == [True]
+
+
+async def test_what_a_flows_code_chose_stays_in_the_log_and_in_its_childs_report(ledger: Ledger) -> None:
+    choices = (Choice(place="1.route", text='took "loud"'), Choice(text="gate is_good closed"))
+    claimed = await start_and_claim(ledger)
+    await ledger.park(
+        claimed,
+        claimed.size,
+        [Parked(waits={"c1": child_id("run", "c1")}, choices=choices)],
+        children=[new_child("run", "c1")],
+        note="",
+    )
+
+    await end_child(ledger, "run", "c1", ANSWER.model_copy(update={"choices": choices}))
+
+    *_, (_, parked), (_, reported) = await ledger.entries("run")
+    assert isinstance(parked, Parked)
+    assert isinstance(reported, ChildEnded)
+    assert parked.choices == reported.outcome.choices == choices
 
 
 async def test_recent_lists_the_newest_first(ledger: Ledger) -> None:

@@ -87,7 +87,7 @@ def build_node(spec: Spec, agents: Mapping[str, Any]) -> Any:
         case "route":
             return route(category_of, {"0": parts[0], "1": parts[1]})
         case "refine":
-            return refine(parts[0], length_of, passes=is_round, score=int, max_rounds=spec.number, revise="{draft}")
+            return refine(parts[0], judge, passes=is_round, score=int, max_rounds=spec.number, revise="{draft}")
         case "vote":
             return vote(parts[0], spec.number, judge=count)
     raise AssertionError(spec.kind)
@@ -141,11 +141,17 @@ def _keep(attempts: list[Callable[[], Any]]) -> list[Any]:
 def _refine(spec: Spec, value: Any) -> Any:
     drafts = []
     for _ in range(spec.number):
-        value = evaluate(spec.parts[0], value)
-        if is_round(length_of(value)):
+        try:
+            value = evaluate(spec.parts[0], value)
+            points = judge(value)
+        except (Broken, ValueError):
+            break
+        if is_round(points):
             return value
         drafts.append(value)
         value = text_of(value)
+    if not drafts:
+        raise Broken
     return max(reversed(drafts), key=length_of)
 
 
@@ -179,8 +185,15 @@ def category_of(value: Any) -> str:
 
 
 def length_of(value: Any) -> int:
-    """A judge's points."""
+    """How long it is."""
     return len(text_of(value))
+
+
+def judge(value: Any) -> int:
+    """A judge's points, unless the judge fails."""
+    if (points := length_of(value)) % 7 == 5:
+        raise ValueError("the judge is lost for words")
+    return points
 
 
 def is_round(points: int) -> bool:

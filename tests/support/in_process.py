@@ -24,6 +24,7 @@ from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.run import Run
+from orchestrator.runnable import Runnable
 from orchestrator.session import Session
 from orchestrator.settings import Settings
 from orchestrator.side_runs import LocalSideRuns, carry_out_here
@@ -32,7 +33,7 @@ from orchestrator.side_runs import LocalSideRuns, carry_out_here
 class InProcess:
     """What `Orchestrator` is on Celery. Messages are performed at once, unless it `is_busy`."""
 
-    def __init__(self, agents: Sequence[Agent[Any]], *, limits: Sequence[Limit] = (), is_busy: bool = False) -> None:
+    def __init__(self, agents: Sequence[Runnable], *, limits: Sequence[Limit] = (), is_busy: bool = False) -> None:
         self.settings = Settings(limits=tuple(limits))
         self.registry = Registry()
         self.registry.add(agents)

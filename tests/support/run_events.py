@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orchestrator.choice import Choice
 from orchestrator.entries import (
     ChildEnded,
     Entry,
@@ -64,6 +65,27 @@ def invoked(
     """A worker took a step of an agent."""
     task = f"agents.{agent}"
     return Invoked(step=step, task=task, worker=worker, fence=fence or step, after_release=after_release)
+
+
+def flow_invoked(flow: str, step: int, *, after_release: bool = False, in_passing: bool = False) -> Invoked:
+    """A worker took a step of a flow."""
+    task = f"flows.{flow}"
+    return Invoked(
+        step=step, task=task, worker="llm1@host", fence=step, after_release=after_release, in_passing=in_passing
+    )
+
+
+def refine_story() -> Story:
+    """A flow of one agent and a refine: one step starts members in passing, the last leaves itself to a task."""
+    story = Story().add(given("blog", "tea")).add(flow_invoked("blog", 1)).add(Parked(waits={"1.facts": CHILD}))
+    facts = Outcome(kind="answer", output="Facts.", agent="facts")
+    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=facts)).add(flow_invoked("blog", 2, in_passing=True))
+    choices = (Choice(place="2.refine", text="round 1 has not passed"),)
+    story.add(Parked(waits={"2.refine/draft[2]": f"{CHILD}2"}, choices=choices))
+    story.add(ChildEnded(call_id="2.refine/draft[2]", child=f"{CHILD}2", outcome=facts))
+    story.add(flow_invoked("blog", 3, in_passing=True)).add(flow_invoked("blog", 3, after_release=True))
+    won = (Choice(place="2.refine", text="passed in round 2"),)
+    return story.add(Outcome(kind="answer", output="A post.", agent="blog", choices=won))
 
 
 def given(agent: str, text: str, call: ToolCall | None = None) -> RunInput:

@@ -15,7 +15,7 @@ from orchestrator.cli.render import FRAMES, render_run
 from orchestrator.cli.tree import RunTree, fold_events
 from orchestrator.cli.views import _Newest
 from orchestrator.entries import Outcome, ToolCall, load_entry
-from tests.support.run_events import RUN, Story, given, invoked, reply, support_story
+from tests.support.run_events import RUN, Story, given, invoked, refine_story, reply, support_story
 
 
 def draw(picture: object, *, width: int = 160, height: int = 50) -> str:
@@ -31,7 +31,7 @@ def lines_of(story: Story) -> list[str]:
     for event in story.events:
         tree.apply(event)
         found.append(event_line(event, tree))
-    return found
+    return [line for line in found if line is not None]
 
 
 def test_the_tree_shows_steps_turns_calls_and_the_answer() -> None:
@@ -105,6 +105,40 @@ def test_lines_tell_the_story_in_order() -> None:
         "refunds: ask_policy returned after 0.80 s: allowed",
         "refunds: turn 3, rehearsal, 10 tokens, 0.10 s: says: Paid back.",
         "refunds: answered after 1.70 s: Paid back.",
+    ]
+
+
+def test_the_lines_of_a_flow_name_each_step_once_and_say_what_its_code_decided() -> None:
+    found = [line.partition("  ")[2] for line in lines_of(refine_story())]
+
+    assert found == [
+        "blog: input: tea",
+        "blog: step 1 on llm1@host",
+        "blog: waits for 1.facts, holding no worker",
+        "blog: 1.facts ended: answer",
+        "blog: step 2 in passing on llm1@host: 2.refine: round 1 has not passed; "
+        "waits for 2.refine/draft[2], holding no worker",
+        "blog: 2.refine/draft[2] ended: answer",
+        "blog: step 3 on llm1@host",
+        "blog: 2.refine: passed in round 2; answered after 0.90 s: A post.",
+    ]
+
+
+def test_the_tree_of_a_flow_shows_what_its_code_decided_and_which_steps_were_no_tasks() -> None:
+    story = refine_story()
+
+    text = draw(render_run(fold_events(RUN, story.events), story.now, ids=True))
+
+    shown = [line.lstrip("│ ├─└").rstrip() for line in text.splitlines() if "queued for" not in line]
+    assert shown[2:] == [
+        "step 1  flow blog  on llm1@host  0.10 s  task run",
+        "✓ 1.facts  0.10 s → Facts.",
+        "step 2  flow blog  on llm1@host  0.10 s  in passing",
+        "◆ 2.refine: round 1 has not passed",
+        "✓ 2.refine/draft[2]  0.10 s → Facts.",
+        "step 3  flow blog  on llm1@host  0.10 s  task run.3",
+        "◆ 2.refine: passed in round 2",
+        "✓ answered A post.",
     ]
 
 

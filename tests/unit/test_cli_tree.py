@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.cli.activity import activity_of
-from orchestrator.cli.nodes import RunNode
+from orchestrator.cli.nodes import CallNode, RunNode
 from orchestrator.cli.tree import fold_events
 from orchestrator.entries import ChildEnded, HandedOff, Invoked, Outcome, Output, Parked, Reply, Started
 from orchestrator.events import Event
@@ -94,8 +94,9 @@ def test_member_of_a_flow_of_one_step_has_a_name() -> None:
     story = Story().add(given("explanation", "Why?"))
     story.add(Invoked(step=1, task="flows.explanation", worker="llm1@host", fence=1)).add(Parked(waits={"": CHILD}))
 
-    (member,) = fold(story.events).invocations[0].members
+    (member,) = fold(story.events).invocations[0].moves
 
+    assert isinstance(member, CallNode)
     assert member.tool == "step"
 
 

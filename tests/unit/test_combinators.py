@@ -11,7 +11,7 @@ from celery import Signature, chain, group
 from pydantic import BaseModel
 
 from orchestrator import Flow, FlowError, UserError, at_least, each, gate, parallel, refine, route, sequence, step, vote
-from orchestrator.errors import RunFailed
+from orchestrator.errors import BudgetExceeded, DeadlineExceeded, RunCancelled, RunFailed
 from tests.support.evaluated import Verdict, agent, failing, points_of, quote
 
 # ---- sequence -----------------------------------------------------------------------------------
@@ -236,6 +236,53 @@ def test_when_rounds_run_out_the_refine_may_fail() -> None:
 
     with pytest.raises(FlowError, match="`loop` has had its 2 rounds, and no draft has passed"):
         flow.evaluate("x", judge_by([5, 1]))
+
+
+def out_of_order(
+    name: str, call: int, error: Exception, answer: Callable[[str, Any], Any]
+) -> Callable[[str, Any], Any]:
+    """As `answer`, but this call of that step fails."""
+    calls: list[str] = []
+
+    def fails(asked: str, given: Any) -> Any:
+        calls.append(asked)
+        if asked == name and calls.count(name) == call:
+            raise error
+        return answer(asked, given)
+
+    return fails
+
+
+@pytest.mark.parametrize("name", ["writer", "judge"])
+def test_a_round_that_fails_leaves_the_best_draft_of_those_before_it(name: str) -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good, score=points_of))
+
+    result = flow.evaluate("x", out_of_order(name, 3, ValueError("no"), judge_by([5, 1, 9])))
+
+    assert result == "draft 1"
+
+
+@pytest.mark.parametrize("name", ["writer", "judge"])
+def test_a_first_round_that_fails_leaves_nothing(name: str) -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good))
+
+    with pytest.raises(RunFailed, match="no ink"):
+        flow.evaluate("x", out_of_order(name, 1, ValueError("no ink"), judge_by([5])))
+
+
+def test_a_round_that_fails_fails_a_refine_that_wants_a_draft_that_passes() -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good, when_exhausted="fail"))
+
+    with pytest.raises(RunFailed, match="no ink"):
+        flow.evaluate("x", out_of_order("writer", 2, ValueError("no ink"), judge_by([5])))
+
+
+@pytest.mark.parametrize("error", [RunCancelled("stop"), BudgetExceeded("stop"), DeadlineExceeded("stop")])
+def test_a_cancel_a_budget_and_a_deadline_end_a_refine_whatever_drafts_there_are(error: Exception) -> None:
+    flow = Flow("f", refine(agent("writer"), agent("judge"), passes=is_good))
+
+    with pytest.raises(type(error), match="stop"):
+        flow.evaluate("x", out_of_order("judge", 2, error, judge_by([5, 5])))
 
 
 # ---- declarations -------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from pydantic import BaseModel
 
 from orchestrator import (
     Agent,
+    Budget,
     Flow,
     FlowError,
     RunContext,
+    RunOptions,
     UserError,
     each,
     function_tool,
@@ -24,7 +26,7 @@ from orchestrator import (
     sequence,
     step,
 )
-from orchestrator.errors import ModelRequestRejected, OrchestratorError, RunFailed
+from orchestrator.errors import BudgetExceeded, ModelRequestRejected, OrchestratorError, RunFailed
 from orchestrator.testing import ScriptedModel, ScriptedReply, function_call
 
 
@@ -203,6 +205,14 @@ def test_a_decision_that_raises_fails_the_flow() -> None:
 
     with pytest.raises(FlowError, match=r"passes= has raised AttributeError: 'str' object has no attribute 'good'"):
         run_inline(flow, "x")
+
+
+@pytest.mark.parametrize("turns", [4, 5])
+def test_a_spent_budget_ends_a_refine_whatever_drafts_there_are(turns: int) -> None:
+    loop = refine(agent("a", *["draft"] * 5), agent("b", *["bad"] * 5), passes=lambda verdict: verdict == "good")
+
+    with pytest.raises(BudgetExceeded):
+        run_inline(Flow("f", loop), "x", run_options=RunOptions(budget=Budget(turns=turns)))
 
 
 def test_an_unknown_category_fails_the_flow() -> None:
