@@ -21,7 +21,7 @@ from orchestrator.queue_finder import QueueFinder
 from orchestrator.registry import Registry
 from orchestrator.retry import check_retry, retry_run, who_goes_on
 from orchestrator.run import Run
-from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
+from orchestrator.run_options import OptionKeywords, make_options, refuse_answer_at_limit, refuse_passed_deadline
 from orchestrator.runnable import Runnable
 from orchestrator.session import Compaction, Session
 from orchestrator.settings import Settings
@@ -106,6 +106,7 @@ class Client:
         old = first.options.model_copy(update={"expires_at": None, "deadline_at": None})
         given: OptionKeywords = {**options, "run_options": options.get("run_options") or old}
         chosen = refuse_passed_deadline(make_options(**given))
+        refuse_answer_at_limit(chosen, summary.task)
         queue = await self._queue_of(who_goes_on(summary, entries, from_turn))
         new = retry_run(summary, entries, from_turn=from_turn, options=chosen, queue=queue)
         await self._start(new)

@@ -49,6 +49,7 @@ class FlowScope(BaseModel):
     place: str = ""
     value: Any = None
     flow_input: Any = None
+    """`None`, here and for a name below: no prompt of this part uses it."""
     named: dict[str, Any] = {}
     """Results of earlier steps, by name."""
 

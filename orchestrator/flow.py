@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.agent_tool import AgentTool, as_tool
-from orchestrator.combinators.base import At, Done, Ended, Failed, Member, Node, Pending
+from orchestrator.combinators.base import FLOW_INPUT, At, Done, Ended, Failed, Member, Node, Pending
+from orchestrator.combinators.prompts import prompt_fields, write_names
 from orchestrator.combinators.step import Step, StepLike, to_node
-from orchestrator.combinators.values import call_with, prompt_fields
+from orchestrator.combinators.values import call_with
 from orchestrator.errors import UserError, describe_error, restore_error
 from orchestrator.loop import background
 from orchestrator.runnable import Runnable, Runtime
 
-ALWAYS_KNOWN = frozenset({"input", "flow_input"})
+ALWAYS_KNOWN = frozenset({"input", FLOW_INPUT})
 Answer = Callable[[str, Any], Any]
 """What stands for agents, tasks and names in `Flow.evaluate`: from a step's name and its input to its result."""
 
@@ -128,12 +129,8 @@ def _check_prompts(node: Node, known: frozenset[str], flow: str) -> None:
     """Refuse a prompt with a name that cannot be known at its place, so that no typo reaches a model."""
     if isinstance(node, Step) and node.prompt is not None and (unknown := prompt_fields(node.prompt) - known):
         raise UserError(
-            f"The prompt of step `{node.label}` in flow `{flow}` uses {_list(unknown)}. "
-            f"There it may use {_list(known)}."
+            f"The prompt of step `{node.label}` in flow `{flow}` uses {write_names(unknown)}. "
+            f"There it may use {write_names(known)}. A literal {{name}} is written {{{{name}}}}."
         )
     for key, child in node.children().items():
         _check_prompts(child, known | node.names_for(key), flow)
-
-
-def _list(names: frozenset[str] | set[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in sorted(names))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.children import child_continuation, describe_input, digest_of
-from orchestrator.combinators.base import Member, Node
+from orchestrator.children import child_continuation, clip, describe_input, digest_of
+from orchestrator.combinators.base import At, Member, Node
 from orchestrator.combinators.step import Step
 from orchestrator.combinators.values import as_text, to_json
 from orchestrator.entries import FlowScope, Item, Output, RunInput, RunOptions, ToolCall
@@ -42,6 +42,11 @@ def failure_of(member: Member, error: Exception) -> Output:
     )
 
 
+def _to_scope(at: At) -> FlowScope:
+    named = {name: to_json(value) for name, value in at.named.items()}
+    return FlowScope(place=at.place, value=to_json(at.value), flow_input=to_json(at.flow_input), named=named)
+
+
 class MemberMaker:
     """Makes the runs of one flow's members. Looks names up where they are not loaded here."""
 
@@ -66,11 +71,9 @@ class MemberMaker:
         node, at = member.node, member.at
         if not isinstance(node, Step) or node.work_kind != "run":
             # A part of this flow that goes on by itself: the same task, from another place on.
-            named = {name: to_json(value) for name, value in at.named.items()}
-            scope = FlowScope(place=at.place, value=to_json(at.value), flow_input=to_json(at.flow_input), named=named)
-            flow = self._flow
+            flow, scope = self._flow, _to_scope(at.for_run(node))
             addressee = Addressee(flow.name, flow.task_name, flow.queue, flow.priority)
-            items = to_items(as_text(at.value))  # for people: the part itself takes its value from the scope
+            items = to_items(clip(as_text(at.value)))  # for people: the part itself takes its value from the scope
             return self._new_run(node, at.place, addressee, items, context, self._options, scope)
         addressee = await self._find(node.work)
         given = node.input(at)
@@ -108,8 +111,7 @@ class MemberMaker:
         )
 
     def _options_of(self, step: Step) -> RunOptions:
-        options = step.run_options.under(self._options) if step.run_options else self._options
-        return options if step.max_turns is None else options.model_copy(update={"max_turns": step.max_turns})
+        return step.run_options.over(self._options) if step.run_options else self._options
 
     async def _find(self, work: Any) -> Addressee:
         found = self._registry.find(work) if isinstance(work, str) else work

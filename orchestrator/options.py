@@ -49,6 +49,6 @@ class RunOptions(BaseModel):
         """The options of a run that this one starts."""
         return self.model_copy(update={"expires_at": None, "tags": (), "metadata": {}})
 
-    def under(self, above: RunOptions) -> RunOptions:
-        """These options inside the limits of a whole tree."""
-        return self.model_copy(update={"deadline_at": above.deadline_at, "budget": above.budget})
+    def over(self, others: RunOptions) -> RunOptions:
+        """The others, but for what is set here."""
+        return others.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})

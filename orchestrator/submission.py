@@ -19,6 +19,7 @@ from orchestrator.ledger.base import NewRun
 from orchestrator.ledger.sessions import IfBusy, Joining
 from orchestrator.model_call import pick_model
 from orchestrator.models.base import Item
+from orchestrator.run_options import refuse_answer_at_limit
 from orchestrator.runnable import Runnable
 from orchestrator.settings import Settings
 
@@ -58,6 +59,7 @@ def new_run(
     name, task, queue = _address(target, task, queue)
     _check_ids(run_id, joining, task)
     options = _choose_options(options or RunOptions(), target, priority, settings)
+    refuse_answer_at_limit(options, task)
     dumped = _to_context(context, target, name)
     scope = scope_of(given, place) if task.startswith("flows.") else None
     session = joining.session if joining else None

@@ -11,7 +11,6 @@ from orchestrator.combinators.base import Node
 from orchestrator.combinators.parallel import Parallel
 from orchestrator.combinators.sequence import Gate, Sequence
 from orchestrator.combinators.step import Step
-from orchestrator.combinators.values import prompt_fields
 from orchestrator.flow import Flow
 from orchestrator.runnable import Runnable
 
@@ -65,7 +64,7 @@ class CanvasMaker:
         target = self._find(step.work) if isinstance(step.work, str) else step.work
         if target is None:  # loaded elsewhere: the flow's own task finds out where
             return self._own_task(place)
-        options = {name: getattr(step, name) for name in ("prompt", "max_turns", "run_options")}
+        options = {name: getattr(step, name) for name in ("prompt", "run_options")}
         given = {name: value for name, value in options.items() if value is not None}
         return self._sign(target, (), given, immutable=False)
 
@@ -77,24 +76,12 @@ def _is_native(node: Node) -> bool:
     """Whether chain, group and chord say all that there is to it."""
     match node:
         case Step():
-            return node.work_kind != "function" and not _borrowed_names(node)
+            return node.work_kind != "function" and not node.borrowed_names
         case Sequence(steps=steps):
-            return not any(isinstance(child, Gate) or _borrowed_names(child) for child in steps)
+            return not any(isinstance(child, Gate) or child.borrowed_names for child in steps)
         case Parallel(on_failure="fail"):
-            return not any(map(_borrowed_names, node.children().values()))
+            return not any(child.borrowed_names for child in node.children().values())
     return False
-
-
-def _borrowed_names(node: Node) -> set[str]:
-    """What prompts below use of what is known only outside."""
-    if isinstance(node, Step):
-        return prompt_fields(node.prompt or "") - {"input"}
-    return {
-        name
-        for key, child in node.children().items()
-        for name in _borrowed_names(child)
-        if name not in node.names_for(key)
-    }
 
 
 def _has_parallel(node: Node) -> bool:

@@ -9,13 +9,13 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.budget import Budget
-from orchestrator.combinators.values import fill_prompt, prompt_fields
+from orchestrator.combinators.prompts import fill_prompt, prompt_fields, write_names
 from orchestrator.context_binding import check_context, dump_context
 from orchestrator.entries import RunOptions
-from orchestrator.errors import MessageError, NewerVersion, UserError
+from orchestrator.errors import InvalidInput, MessageError, NewerVersion, UserError
 from orchestrator.ledger.base import Pointer
 from orchestrator.model_settings import ModelSettings
-from orchestrator.run_options import OptionKeywords, make_options, refuse_passed_deadline
+from orchestrator.run_options import OptionKeywords, make_options, refuse_answer_at_limit, refuse_passed_deadline
 from orchestrator.runnable import Runnable
 
 MESSAGE_VERSION = 1
@@ -74,18 +74,27 @@ def write_arguments(target: Runnable, kwargs: Mapping[str, Any]) -> dict[str, An
     """
     written = dict(kwargs)
     if unknown := prompt_fields(written.get("prompt") or "") - {"input"}:
-        raise UserError(f"A prompt in a canvas may use {{input}} alone, not {', '.join(sorted(unknown))}.")
+        raise UserError(f"A prompt in a canvas may use {{input}} alone, not {write_names(unknown)}.")
     if "context" in written:
         check_context(written["context"], target)
         written["context"] = dump_context(written["context"], owner=f"`{target.name}`")
     if given := {name: written[name] for name in OptionKeywords.__annotations__ if name in written}:
-        refuse_passed_deadline(make_options(**cast(Any, given)))
+        refuse_answer_at_limit(refuse_passed_deadline(make_options(**cast(Any, given))), target.task_name)
     for name in _MODELS & written.keys():
         if isinstance(value := written[name], BaseModel):
             written[name] = value.model_dump(mode="json", exclude_unset=True)
     if isinstance(deadline := written.get("deadline"), datetime):
         written["deadline"] = deadline.isoformat()
     return written
+
+
+def refuse_without_input(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` for a message that could start no run."""
+    if not args and not {"input", POINTER_ARGUMENT} & kwargs.keys():
+        raise InvalidInput(
+            f"Task `{task}` needs an input, and was sent without. Give it one, as in `.apply_async((input,))`, "
+            "or put a task before it whose result it takes."
+        )
 
 
 def write_step(pointer: Pointer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Task
 from celery.exceptions import Ignore, Reject
 
+from orchestrator.celery.message import refuse_without_input
 from orchestrator.celery.outcome_backend import OutcomeBackend
 from orchestrator.celery.schedules import run_id_of_tick
 from orchestrator.celery.tracer import wait_for
@@ -55,7 +56,13 @@ class InvocationTask(Task):  # type: ignore[misc]
         tick: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Any:
-        """As Celery's. `tick` comes from a schedule: whoever sends the message of one tick, it is one run."""
+        """As Celery's. `tick` comes from a schedule: whoever sends the message of one tick, it is one run.
+
+        Raises `InvalidInput` where a producer sends it, at the head of a canvas say, and gives it no input: nobody
+        would tell a group behind it that it has failed.
+        """
+        if self.app.current_worker_task is None:  # else the tracer may be sending it, and takes no refusal
+            refuse_without_input(self.name, args or (), kwargs or {})
         if tick is not None:
             task_id = run_id_of_tick(tick, self.app.now())
         return super().apply_async(args, kwargs, task_id, *positional, **options)

@@ -19,7 +19,7 @@ BudgetOption = Annotated[
     ),
 ]
 AnswerAtLimitOption = Annotated[
-    bool, typer.Option("--answer-at-limit", help="When the budget is spent, answer once more instead of failing.")
+    bool, typer.Option("--answer-at-limit", help="When an agent's budget is spent, let it answer once more.")
 ]
 DeadlineOption = Annotated[
     float | None, typer.Option("--deadline", metavar="SECONDS", help="When the run must have ended, from now.")

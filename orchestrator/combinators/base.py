@@ -6,10 +6,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 from orchestrator.choice import Choice, Choices
-from orchestrator.errors import FlowError, describe_error
+from orchestrator.errors import FlowError, UserError, describe_error
+
+FLOW_INPUT = "flow_input"
+"""The name of the flow's input in prompts, whatever a step is called."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,22 @@ class At:
     value: Any
     """What the node receives."""
     flow_input: Any
+    """What the flow was given; `None` where no prompt uses it."""
     named: Mapping[str, Any] = field(default_factory=dict)
     """Results that prompts may use: those of earlier steps, by name."""
     book: Mapping[str, Ended] = field(default_factory=dict)
     """What members have answered, by place."""
     choices: Choices = field(default_factory=Choices)
     """What was decided on the way; combinators add to it, and never look."""
+
+    def for_run(self, node: Node) -> At:
+        """The same with no more than the node's prompts use: what a run of its own is to keep."""
+        borrowed = node.borrowed_names
+        return replace(
+            self,
+            flow_input=self.flow_input if FLOW_INPUT in borrowed else None,
+            named={name: value for name, value in self.named.items() if name in borrowed},
+        )
 
     def below(self, key: str, value: Any = ..., **named: Any) -> At:
         """The place of a child, which receives the same value unless another is given."""
@@ -92,6 +106,10 @@ class Node(ABC):
     name: str = ""
     """What prompts, screens and pictures call it."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise UserError(f"The name of a {self.kind} is text, not {self.name!r}.")
+
     @property
     def label(self) -> str:
         """Its name, or what it is."""
@@ -112,6 +130,16 @@ class Node(ABC):
     def names_for(self, key: str) -> frozenset[str]:
         """The names that the node adds to what the prompts of this child may use."""
         return frozenset()
+
+    @cached_property
+    def borrowed_names(self) -> frozenset[str]:
+        """What prompts here and below use of what is known only outside."""
+        return frozenset(
+            name
+            for key, child in self.children().items()
+            for name in child.borrowed_names
+            if name == FLOW_INPUT or name not in self.names_for(key)
+        )
 
 
 def advance_branch(node: Node, at: At) -> Progress:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Failed, Node, Progress, advance_branch
+from orchestrator.combinators.checks import check_count, check_decisions
 from orchestrator.combinators.parallel import THEN, FailurePolicy, check_policy, join
-from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
+from orchestrator.combinators.step import Decision, StepLike, to_node
 from orchestrator.combinators.values import decide, single_field, to_json
-from orchestrator.errors import UserError
 
 SOURCE, ITEM = "source", "item"
 DEFAULT_MAX_ITEMS = 100
@@ -84,10 +84,9 @@ def each(
     output; `items=` takes it from elsewhere. More than `max_items` fail the each before any has run. An empty list
     runs nothing: its result is `[]`, which `then` gets. `on_failure` as for `parallel`. Raises `UserError`.
     """
-    check_policy(on_failure)
+    check_count("max_items", max_items)
+    check_policy(on_failure, max_items)
     check_decisions(items=items)
-    if max_items < 1:
-        raise UserError(f"max_items is a number from 1 up, not {max_items}.")
     return Each(
         source=None if source is None else to_node(source),
         item=to_node(item),

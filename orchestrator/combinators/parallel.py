@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from orchestrator.combinators.base import At, Done, Failed, Node, Pending, Progress, advance_branch, key_of
+from orchestrator.combinators.checks import check_count
 from orchestrator.combinators.step import StepLike, to_node
 from orchestrator.errors import UserError
 
@@ -25,8 +26,7 @@ FailurePolicy = Literal["fail", "keep"] | AtLeast
 
 def at_least(count: int) -> AtLeast:
     """`on_failure`: go on with the results that there are, if they are this many."""
-    if count < 1:
-        raise UserError(f"at_least() takes a number from 1 up, not {count}.")
+    check_count("What at_least() takes", count)
     return AtLeast(count)
 
 
@@ -85,11 +85,11 @@ def _count_needed(policy: FailurePolicy, members: int) -> int:
     return {"fail": members, "keep": min(1, members)}[policy]
 
 
-def check_policy(policy: Any, members: int | None = None) -> None:
+def check_policy(policy: Any, members: int) -> None:
     """Raise `UserError` for what is no policy, or one that can never be met."""
     if policy not in ("fail", "keep") and not isinstance(policy, AtLeast):
         raise UserError(f'on_failure is "fail", "keep" or at_least(n), not {policy!r}.')
-    if members is not None and isinstance(policy, AtLeast) and policy.count > members:
+    if isinstance(policy, AtLeast) and policy.count > members:
         raise UserError(f"at_least({policy.count}) of {members} members can never be met.")
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from orchestrator.combinators.base import At, Done, Failed, Node, Pending, Progress
-from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
-from orchestrator.combinators.values import as_text, decide, fill_prompt, prompt_fields
+from orchestrator.combinators.checks import check_count, check_decisions, check_function, check_text
+from orchestrator.combinators.prompts import fill_prompt, prompt_fields, write_names
+from orchestrator.combinators.step import Decision, StepLike, to_node
+from orchestrator.combinators.values import as_text, decide
 from orchestrator.errors import BudgetExceeded, DeadlineExceeded, RunCancelled, UserError
 
 WORKER, EVALUATOR = "draft", "verdict"
@@ -145,13 +147,14 @@ def refine(
     is when a later round fails, but not for a cancel or for want of budget or time. With `when_exhausted="fail"` the
     refine fails then. Raises `UserError`.
     """
-    if max_rounds < 1:
-        raise UserError(f"max_rounds is a number from 1 up, not {max_rounds}.")
+    check_count("max_rounds", max_rounds)
     if when_exhausted not in ("best", "fail"):
         raise UserError(f'when_exhausted is "best" or "fail", not {when_exhausted!r}.')
-    check_decisions(passes=passes, score=score, feedback=feedback)
+    check_function(passes, "passes=")
+    check_decisions(score=score, feedback=feedback)
+    check_text("revise=", revise)
     if unknown := prompt_fields(revise) - PROMPT_NAMES:
-        raise UserError(f"revise= may use {{task}}, {{draft}} and {{feedback}}, not {', '.join(sorted(unknown))}.")
+        raise UserError(f"revise= may use {{task}}, {{draft}} and {{feedback}}, not {write_names(unknown)}.")
     return Refine(
         worker=to_node(worker),
         evaluator=to_node(evaluator),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress
-from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
+from orchestrator.combinators.checks import check_decisions
+from orchestrator.combinators.step import Decision, StepLike, to_node
 from orchestrator.combinators.values import decide, single_field
 from orchestrator.errors import UserError
 
@@ -54,8 +55,12 @@ class Route(Node):
         return frozenset() if key == CLASSIFIER else frozenset({"verdict"})
 
     def _category_of(self, verdict: Any) -> str:
-        found = single_field(verdict) if self.key is None else decide(self.key, verdict, "key=")
-        return str(found.value if isinstance(found, enum.Enum) else found).strip()
+        return _to_category(single_field(verdict) if self.key is None else decide(self.key, verdict, "key="))
+
+
+def _to_category(given: Any) -> str:
+    """A verdict, or a branch's name, as they are compared: an enum counts by its value."""
+    return str(given.value if isinstance(given, enum.Enum) else given).strip()
 
 
 def _branch_key(category: str) -> str:
@@ -75,11 +80,13 @@ def route(
     The category is the classifier's text, or the only field of its structured output; `key=` takes it from elsewhere.
     A category without a branch goes to `default`; without one the route fails. Raises `UserError`.
     """
+    if not isinstance(branches, Mapping):
+        raise UserError(f'A route\'s branches are a mapping, such as {{"refund": agent}}, not {repr(branches)[:80]}.')
     if not branches:
         raise UserError("A route needs a branch.")
     check_decisions(key=key)
-    if len({_branch_key(str(category)) for category in branches}) < len(branches):
-        raise UserError("Two branches of a route differ only in `/`, `[` and `_`, which are alike in a place's name.")
-    nodes = {str(category): to_node(given) for category, given in branches.items()}
+    nodes = {_to_category(category): to_node(given) for category, given in branches.items()}
+    if len({_branch_key(category) for category in nodes}) < len(branches):
+        raise UserError("Two branches of a route are one, or differ only in `/`, `[` and `_`: give them other names.")
     other = None if default is None else to_node(default)
     return Route(classifier=to_node(classifier), branches=nodes, key=key, default=other, name=name)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress, key_of
-from orchestrator.combinators.step import GATE, Decision, StepLike, check_decisions, to_node
-from orchestrator.combinators.values import decide, name_of, to_prompt_name
+from orchestrator.combinators.checks import check_decisions, check_function
+from orchestrator.combinators.prompts import to_prompt_name
+from orchestrator.combinators.step import GATE, Decision, StepLike, to_node
+from orchestrator.combinators.values import decide, name_of
 from orchestrator.errors import UserError
 
 
@@ -66,8 +68,7 @@ class Sequence(Node):
 
 def gate(opens: Decision, *, name: str | None = None) -> Gate:
     """A place in a sequence where it goes on only if `opens(value so far)` is true; else that value is its result."""
-    if not callable(opens):
-        raise UserError(f"A gate takes a function of the value so far, not {opens!r}.")
+    check_function(opens, "A gate")
     return Gate(opens=opens, name=name or name_of(opens))
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +14,6 @@ from pydantic_core import to_jsonable_python
 
 from orchestrator.errors import FlowError, OrchestratorError
 from orchestrator.validation_text import describe_problems
-
-_FIELD = re.compile(r"\{([A-Za-z_]\w*)((?:\.\w+)*)\}")
 
 
 def to_json(value: Any) -> Any:
@@ -27,31 +24,6 @@ def to_json(value: Any) -> Any:
 def as_text(value: Any) -> str:
     """The value as a prompt shows it: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(to_json(value), ensure_ascii=False)
-
-
-def prompt_fields(template: str) -> set[str]:
-    """The names that a prompt uses, such as `input` in `"Write about {input.topic}."`."""
-    return {found[1] for found in _FIELD.finditer(template)}
-
-
-def fill_prompt(template: str, values: Mapping[str, Any]) -> str:
-    """The prompt with its `{name}` and `{name.field}` replaced. Raises `FlowError` for a field that is not there."""
-    return _FIELD.sub(lambda found: as_text(_look_up(found[0], values, found[1], found[2])), template)
-
-
-def _look_up(written: str, values: Mapping[str, Any], name: str, path: str) -> Any:
-    value = values.get(name)
-    for part in path.split(".")[1:]:
-        parts = to_json(value)
-        if not isinstance(parts, dict) or part not in parts:
-            raise FlowError(f"The prompt's `{written}` cannot be filled in: no `{part}` in {as_text(parts)[:80]}.")
-        value = parts[part]
-    return value
-
-
-def to_prompt_name(label: str) -> str:
-    """A step's name as prompts write it: `support.triage` is `{support_triage}`."""
-    return re.sub(r"\W", "_", label)
 
 
 def load_as(wanted: Any, value: Any, what: str) -> Any:
@@ -100,20 +72,19 @@ def parameter_type(function: Callable[..., Any]) -> Any:
     try:
         return _cached_parameter_type(function)
     except TypeError:  # a callable object that has no hash
-        return _parameter_type(function)
+        return find_parameter_type(function)
 
 
-def _parameter_type(function: Callable[..., Any]) -> Any:
+def find_parameter_type(function: Callable[..., Any]) -> Any:
+    """`parameter_type` as it is now: a class that is declared after the function is not known yet."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:  # such as `int`: a type of Python's own
         return Any
-    if not parameters:
-        raise FlowError(f"Function `{name_of(function)}` must take one value.")
     return _hints(function).get(parameters[0].name, Any)
 
 
-_cached_parameter_type = lru_cache(maxsize=1024)(_parameter_type)
+_cached_parameter_type = lru_cache(maxsize=1024)(find_parameter_type)
 """Asked for every value that a flow gives to a function, each time that it moves on."""
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orchestrator.combinators.base import At, Done, Node, Progress, advance_branch
+from orchestrator.combinators.checks import check_count, check_decisions
 from orchestrator.combinators.parallel import FailurePolicy, check_policy, settle
-from orchestrator.combinators.step import Decision, StepLike, check_decisions, to_node
+from orchestrator.combinators.step import Decision, StepLike, to_node
 from orchestrator.combinators.values import decide
-from orchestrator.errors import UserError
 
 ATTEMPT, JUDGE = "attempt", "judge"
 
@@ -73,8 +73,7 @@ def vote(
     The judge's result is the vote's; with `pick`, a function of it that names an attempt from 1 up, that attempt is.
     `on_failure` as for `parallel`: by default the attempts that came are judged. Raises `UserError`.
     """
-    if count < 1:
-        raise UserError(f"A vote needs an attempt, not {count}.")
+    check_count("The count of a vote's attempts", count)
     check_policy(on_failure, count)
     check_decisions(pick=pick)
     return Vote(voter=to_node(agent), count=count, judge=to_node(judge), pick=pick, on_failure=on_failure, name=name)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from orchestrator import Flow
 from orchestrator.limits import Caps, Limit
 from orchestrator.testing import ScriptedModel, function_call, refusal_message
 from tests.support.command_line import Command, Use, clerk
@@ -32,6 +33,18 @@ def test_run_answers_at_its_budget_if_it_is_asked_to(use: Use) -> None:
     assert result.exit_code == 0, result.output
     assert "budget spent (1 of 1 turns): answers once more, without tools" in result.stdout
     assert result.stdout.splitlines()[-1] == "About 3."
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_a_flow_that_is_to_answer_at_its_budget_is_refused(use: Use, command: str) -> None:
+    model = ScriptedModel(["never"])
+    orchestrator = use(InProcess([Flow("loop", clerk(model))]))
+
+    result = orchestrator(command, "loop", "x", "--budget", "turns=3", "--answer-at-limit")
+
+    assert result.exit_code == 2
+    assert "Flow `loop` cannot answer at its budget's limit" in " ".join(result.output.split())
+    assert model.requests == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from celery import Celery
 
 from orchestrator import (
     Agent,
+    Budget,
     Flow,
+    InvalidInput,
     NotInstalled,
     UserError,
     create_app,
@@ -25,7 +27,8 @@ from orchestrator import (
 
 @pytest.fixture
 def app() -> Celery:
-    return create_app("canvas", agents=[Agent(name, queue="slow" if name == "d" else None) for name in "abcd"])
+    agents = [Agent(name, queue="slow" if name == "d" else None) for name in "abcd"]
+    return create_app("canvas", agents=agents, broker_url="memory://", result_backend="cache+memory://")
 
 
 def canvas_of(app: Celery, steps: Any) -> str:
@@ -103,5 +106,34 @@ def test_an_agents_prompt_in_a_canvas_may_use_its_input_alone(app: Celery) -> No
     agent = Agent("e")
     install(app, agents=[agent])
 
-    with pytest.raises(UserError, match=r"A prompt in a canvas may use {input} alone, not topic"):
+    with pytest.raises(UserError, match=r"A prompt in a canvas may use {input} alone, not {topic}"):
         agent.s(prompt="About {topic}")
+
+
+# ---- what is refused before anything is sent -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [sequence("a", parallel("b", "c")), parallel("a", "b"), parallel("a", then="b"), refine("a", "b", passes=bool)],
+)
+def test_a_canvas_without_an_input_is_not_sent(app: Celery, steps: Any) -> None:
+    flow = Flow("f", steps)
+    install(app, flows=[flow])
+
+    with pytest.raises(InvalidInput, match=r"Task `(agents.a|flows.f)` needs an input, and was sent without. Give it"):
+        flow.canvas().apply_async()
+
+
+@pytest.mark.parametrize("send", [lambda agent: agent.delay(), lambda agent: agent.s().apply_async()])
+def test_an_agent_without_an_input_is_not_sent(app: Celery, send: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"Task `agents.a` needs an input"):
+        send(app.orchestrator.registry.agent("a"))
+
+
+def test_a_flow_in_a_canvas_is_not_to_answer_at_its_budget(app: Celery) -> None:
+    flow = Flow("f", "a")
+    install(app, flows=[flow])
+
+    with pytest.raises(InvalidInput, match=r"Flow `f` cannot answer at its budget's limit: .* Leave out on_limit"):
+        flow.s("x", budget=Budget(turns=3, on_limit="answer"))

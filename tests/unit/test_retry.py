@@ -203,6 +203,16 @@ def test_a_flow_does_only_the_failed_steps_again() -> None:
     assert len(first.requests) == 1
 
 
+def test_a_flow_is_not_retried_to_answer_at_its_budget() -> None:
+    flow = Flow("f", Agent("a", model=ScriptedModel([refusal_message("No.")])))
+    run = InProcess([flow]).submit(flow, "Hi")
+    with pytest.raises(RunFailed):
+        run.result(SECONDS)
+
+    with pytest.raises(InvalidInput, match="Flow `f` cannot answer at its budget's limit"):
+        run.retry(budget={"turns": 3, "on_limit": "answer"})
+
+
 def test_a_retry_is_no_way_around_a_guardrail() -> None:
     trips = [True, True, False]
 
