@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import redis
+from celery import chain
 
 from orchestrator.errors import MessageError
 from tests.acceptance.bad_input.conftest import SECONDS
@@ -39,6 +40,14 @@ def test_arguments_that_are_not_ours_fail_their_task(
 
     with pytest.raises(MessageError, match=f"Task `agents.triage` .*{problem}"):
         result.get(timeout=SECONDS)
+
+
+def test_later_link_without_an_input_fails_its_own_task_and_not_the_one_before_it(shop: Shop) -> None:
+    result = chain(shop.mark.s("a"), shop.triage.si(), shop.mark.s()).apply_async()
+
+    with pytest.raises(MessageError, match=r"Task `agents.triage` .*input: Field required"):
+        result.get(timeout=SECONDS)
+    assert result.parent.parent.get(timeout=SECONDS) == "mark(a)"
 
 
 @pytest.mark.parametrize(
