@@ -58,8 +58,8 @@ def run(bench: Bench) -> Section:
 
 def measure_turn(bench: Bench, side: Side, items: int) -> Cost:
     """One more turn on a conversation of so many items."""
-    # A third of a second of CPU, or one run.
-    runs = bench.size(10 if side.name == "ours" else max(1, 40 // items), 1)
+    # Half a second of CPU, or one run. Ours has enough of them to tell a turn's bytes from those of batched events.
+    runs = bench.size(20 if side.name == "ours" else max(1, 40 // items), 1)
     bench.model.behave(Behaviour())
     costs = []
     for workload in ("answer", "turns"):
