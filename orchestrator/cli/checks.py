@@ -22,6 +22,8 @@ from orchestrator.settings import Settings
 CheckState = Literal["ok", "note", "problem"]
 DEFAULT_FLOWER = "http://127.0.0.1:5555"
 REPLY_SECONDS = 3.0
+NAMED_REPLY_SECONDS = 8.0
+"""For workers that are known, on a machine that is very busy: an answer is complete when all of them have answered."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,10 @@ def check_workers(loaded: LoadedApp, consumed: dict[str, list[str]], rows: list[
 
 def consumed_queues(loaded: LoadedApp, rows: list[AgentRow]) -> dict[str, list[str]]:
     """The workers that answer, and the queues that each takes from."""
-    # Asked by name, the answer is complete when all have answered; else only time tells.
+    # Of those that nobody knows, only time tells whether all have answered.
     known = sorted({worker for row in rows for worker in row.workers})
-    answers = loaded.app.control.inspect(destination=known or None, timeout=REPLY_SECONDS).active_queues() or {}
+    seconds = NAMED_REPLY_SECONDS if known else REPLY_SECONDS
+    answers = loaded.app.control.inspect(destination=known or None, timeout=seconds).active_queues() or {}
     return {node: [queue["name"] for queue in queues] for node, queues in answers.items()}
 
 
