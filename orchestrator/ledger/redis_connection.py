@@ -120,11 +120,11 @@ class RedisConnection:
             return await self._multiplexed.execute("EVAL", str(script.script), *arguments)
 
     def open_line(
-        self, first_words: Callable[[], Sequence[Command]], on_push: Callable[[Sequence[Any]], None]
+        self, first_words: Callable[[], Sequence[Command]], on_message: Callable[[str, str], None]
     ) -> MultiplexedConnection:
-        """A connection like that of the scripts, for who closes it, with what the server says unasked."""
+        """A connection like that of the scripts that can hear channels, for who closes it."""
         return MultiplexedConnection(
-            self._endless, answer_seconds=ANSWER_SECONDS, first_words=first_words, on_push=on_push
+            self._endless, answer_seconds=ANSWER_SECONDS, first_words=first_words, on_message=on_message
         )
 
     async def run_durably(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:

@@ -10,7 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import hiredis
 from redis import exceptions
@@ -40,13 +41,13 @@ class MultiplexedConnection:
         *,
         answer_seconds: float,
         first_words: Callable[[], Sequence[Command]] = tuple,
-        on_push: Callable[[Sequence[Any]], None] = lambda _: None,
+        on_message: Callable[[str, str], None] = lambda channel, text: None,
     ) -> None:
-        """`first_words`: what a new connection is told before all else. `on_push` hears what nobody has asked for."""
+        """`first_words`: what a new connection is told before all else. `on_message` takes channel and text."""
         self._pool = pool
         self.answer_seconds = answer_seconds
         self.first_words = first_words
-        self.on_push = on_push
+        self.on_message = on_message
         self._room = asyncio.Semaphore(MAX_UNDER_WAY)
         self._session: _Session | None = None
 
@@ -66,7 +67,7 @@ class MultiplexedConnection:
             return await self._session.ask(command)
 
     def tell(self, *command: str | float) -> None:
-        """Send a command that is answered by pushes, in front of all that is asked later. Not without a connection."""
+        """Subscribe to channels, or leave them, before all that is asked later. Does nothing without a connection."""
         if self._session is not None:
             self._session.tell(command)
 
@@ -76,10 +77,13 @@ class MultiplexedConnection:
             await self._session.close()
 
 
-class _Question(NamedTuple):
+@dataclass(slots=True)
+class _Question:
     answer: asyncio.Future[Any]
     due: float
     """When its answer comes too late, by the loop's clock."""
+    confirmations: int
+    """How many channels of a subscription are still to be confirmed: each by a push, in place of an answer."""
 
 
 class _Session(asyncio.Protocol):
@@ -103,17 +107,18 @@ class _Session(asyncio.Protocol):
 
     def ask(self, command: Command) -> asyncio.Future[Any]:
         """Send a command, with all others of this turn of the loop."""
-        self._queue(command)
-        question = _Question(self._loop.create_future(), self._loop.time() + self._owner.answer_seconds)
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent += self._pack(command)
+        question = self._question()
         self._unanswered.append(question)
-        if self._clock is None:
-            self._clock = self._loop.call_at(question.due, self._look_at_clock)
         return question.answer
 
     def tell(self, command: Command) -> None:
-        """Send a command that has no answer, if there is somebody to tell it to."""
+        """Send a command about channels, if there is somebody to tell it to. If it is refused, nobody hears of it."""
         if self._transport is not None and not self.is_over:
-            self._queue(command)
+            self.ask(command)
+            self._unanswered[-1].confirmations = len(command) - 1
 
     def end(self, error: exceptions.RedisError) -> None:
         """Let everything that is under way fail."""
@@ -165,13 +170,16 @@ class _Session(asyncio.Protocol):
         )
         self._transport = self._connection._writer.transport
         self._transport.set_protocol(self)
-        self._unsent = [part for command in self._owner.first_words() for part in self._pack(command)] + self._unsent
+        for command in self._owner.first_words():
+            self._unsent = self._pack(command) + self._unsent
+            self._unanswered.appendleft(self._question(confirmations=len(command) - 1))
         self._send()
 
-    def _queue(self, command: Command) -> None:
-        if not self._unsent:
-            self._loop.call_soon(self._send)
-        self._unsent += self._pack(command)
+    def _question(self, *, confirmations: int = 0) -> _Question:
+        due = self._loop.time() + self._owner.answer_seconds
+        if self._clock is None:
+            self._clock = self._loop.call_at(due, self._look_at_clock)
+        return _Question(self._loop.create_future(), due, confirmations)
 
     def _pack(self, command: Command) -> list[bytes]:
         packed: list[bytes] = self._connection.pack_command(*command)
@@ -184,20 +192,31 @@ class _Session(asyncio.Protocol):
 
     def _take(self, answer: Any) -> None:
         if isinstance(answer, hiredis.PushNotification):
-            self._owner.on_push(answer)
+            self._take_push(answer)
             return
         if isinstance(answer, exceptions.ConnectionError):  # as while the server loads its data
             self.end(answer)
             return
-        future = self._unanswered.popleft().answer
-        if future.done():  # whoever asked is gone
+        question = self._unanswered.popleft()
+        if question.answer.done():  # whoever asked is gone
             pass
         elif isinstance(answer, Exception):
-            future.set_exception(answer)
+            question.answer.set_exception(answer)
+            if question.confirmations:
+                question.answer.exception()  # nobody looks
         else:
-            future.set_result(answer)
+            question.answer.set_result(answer)
         if isinstance(answer, _ELSEWHERE):
             self.end(exceptions.ConnectionError(str(answer)))
+
+    def _take_push(self, pushed: Sequence[Any]) -> None:
+        question = self._unanswered[0] if self._unanswered else None
+        if pushed[0] == "message":
+            self._owner.on_message(pushed[1], pushed[2])
+        elif pushed[0] in ("subscribe", "unsubscribe") and question and question.confirmations:
+            question.confirmations -= 1
+            if not question.confirmations:
+                self._unanswered.popleft()
 
     def _look_at_clock(self) -> None:
         self._clock = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_multiplexed import Command
@@ -79,10 +78,7 @@ class OutcomeNews:
         self._left.clear()
         return [("SUBSCRIBE", *self._waiting)] if self._waiting and self._line.has_pushes else []
 
-    def _take(self, pushed: Sequence[Any]) -> None:
-        kind, channel, data = pushed
-        if kind != "message":  # but that a subscription holds
-            return
+    def _take(self, channel: str, text: str) -> None:
         for news in self._waiting.get(channel, []):
             if not news.done():
-                news.set_result(data)
+                news.set_result(text)

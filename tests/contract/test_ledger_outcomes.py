@@ -102,6 +102,24 @@ async def test_outcome_is_found_over_the_older_protocol(valkey_url: str, namespa
     await ledger.close_connections()
 
 
+async def test_user_who_may_not_subscribe_finds_outcomes_by_looking(
+    valkey_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_outcomes, "LOOK_SECONDS", 0.3)
+    async with Redis.from_url(valkey_url) as client:
+        await client.execute_command("ACL", "SETUSER", namespace, "on", ">pass", "~*", "+@all", "resetchannels")
+        ledger = RedisLedger(valkey_url.replace("://", f"://{namespace}:pass@"), namespace=namespace)
+        claims = [await start_and_claim(ledger, run_id) for run_id in ("one", "two")]
+        waiting = [await begin_to_wait(ledger, claim.run_id) for claim in claims]
+
+        for claim in claims:
+            await ledger.end(claim, claim.size, [], ANSWER)
+
+        assert await asyncio.wait_for(asyncio.gather(*waiting), SECONDS) == [ANSWER, ANSWER]
+        await ledger.close_connections()
+        await client.execute_command("ACL", "DELUSER", namespace)
+
+
 async def test_channels_that_nobody_hears_are_left_together(
     redis_ledger: RedisLedger, valkey_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
