@@ -77,16 +77,21 @@ class Side:
 
     def __enter__(self) -> Side:
         self._folder.mkdir(parents=True)
+        with ExitStack() as opened:  # if one part does not start, those before it end
+            self._driver = self._start(opened)
+            self._open = opened.pop_all()
+        return self
+
+    def _start(self, opened: ExitStack) -> Driver:
         environment, watched = self.model.environment, {LAG_FILE: str(self.lag_file)}
         if self.name == "agents_sdk":
             environment = {**environment, **watched}
         else:
             app = f"benchmarks.apps.{self.name}"
-            self.stack = self._open.enter_context(Stack(self._folder, app=app, environment=environment))
+            self.stack = opened.enter_context(Stack(self._folder, app=app, environment=environment))
             environment = self.stack.environment
             self.start_workers(watched)
-        self._driver = self._open.enter_context(Driver(self.name, environment, self._folder / "driver.log"))
-        return self
+        return opened.enter_context(Driver(self.name, environment, self._folder / "driver.log"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

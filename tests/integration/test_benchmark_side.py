@@ -1,4 +1,4 @@
-"""A side's lag is that of the event loops that call the model, and of no idle one."""
+"""A side: whose lag it has, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks import side as side_module
 from benchmarks.lag import LAG_FILE
 from benchmarks.model import Model
 from benchmarks.side import Side, SideName
@@ -20,3 +21,18 @@ def test_lag_is_written_by_those_who_call_the_model(tmp_path: Path, name: SideNa
         writers = {role for role, (pid,) in pids.items() if LAG_FILE in psutil.Process(pid).environ()}
 
     assert writers == {watched}
+
+
+@pytest.mark.slow
+def test_side_that_cannot_start_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no driver today")
+
+    monkeypatch.setattr(side_module, "Driver", refuse)
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with Model() as model:
+        with pytest.raises(RuntimeError, match="no driver today"), Side("ours", tmp_path, model, workers=1):
+            pass
+        left = {child.pid for child in psutil.Process().children(recursive=True)} - before - {model.pid}
+
+    assert left == set()
