@@ -120,11 +120,19 @@ class RedisConnection:
             return await self._multiplexed.execute("EVAL", str(script.script), *arguments)
 
     def open_line(
-        self, first_words: Callable[[], Sequence[Command]], on_message: Callable[[str, str], None]
+        self,
+        *,
+        first_words: Callable[[], Sequence[Command]],
+        on_message: Callable[[str, str], None],
+        on_end: Callable[[], None],
     ) -> MultiplexedConnection:
         """A connection like that of the scripts that can hear channels, for who closes it."""
         return MultiplexedConnection(
-            self._endless, answer_seconds=ANSWER_SECONDS, first_words=first_words, on_message=on_message
+            self._endless,
+            answer_seconds=ANSWER_SECONDS,
+            first_words=first_words,
+            on_message=on_message,
+            on_end=on_end,
         )
 
     async def run_durably(self, script: AsyncScript, keys: Sequence[str], values: Sequence[str]) -> Any:

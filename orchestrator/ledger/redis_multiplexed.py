@@ -42,12 +42,14 @@ class MultiplexedConnection:
         answer_seconds: float,
         first_words: Callable[[], Sequence[Command]] = tuple,
         on_message: Callable[[str, str], None] = lambda channel, text: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """`first_words`: what a new connection is told before all else. `on_message` takes channel and text."""
         self._pool = pool
         self.answer_seconds = answer_seconds
         self.first_words = first_words
         self.on_message = on_message
+        self.on_end = on_end
         self._room = asyncio.Semaphore(MAX_UNDER_WAY)
         self._session: _Session | None = None
 
@@ -67,8 +69,11 @@ class MultiplexedConnection:
             return await self._session.ask(command)
 
     def tell(self, *command: str | float) -> None:
-        """Subscribe to channels, or leave them, before all that is asked later. Does nothing without a connection."""
-        if self._session is not None:
+        """Subscribe to channels, or leave them, before all that is asked later.
+
+        Does nothing without a connection, or without pushes: there, what channels say would pass for answers.
+        """
+        if self._session is not None and self.has_pushes:
             self._session.tell(command)
 
     async def close(self) -> None:
@@ -170,7 +175,7 @@ class _Session(asyncio.Protocol):
         )
         self._transport = self._connection._writer.transport
         self._transport.set_protocol(self)
-        for command in self._owner.first_words():
+        for command in self._owner.first_words() if self._owner.has_pushes else ():
             self._unsent = self._pack(command) + self._unsent
             self._unanswered.appendleft(self._question(confirmations=len(command) - 1))
         self._send()
@@ -229,6 +234,8 @@ class _Session(asyncio.Protocol):
             self._clock = self._loop.call_at(due, self._look_at_clock)
 
     def _fail(self, error: exceptions.RedisError) -> None:
+        if self.is_over:
+            return
         self.is_over = True
         if self._clock is not None:
             self._clock.cancel()
@@ -237,3 +244,4 @@ class _Session(asyncio.Protocol):
             if not answer.done():
                 answer.set_exception(type(error)(*error.args))
                 answer.exception()  # seen: whoever asked may be gone
+        self._owner.on_end()

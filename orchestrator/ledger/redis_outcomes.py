@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from redis.exceptions import RedisError
+
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_multiplexed import Command
 
@@ -14,6 +16,9 @@ LOOK_SECONDS = 2.0
 
 BLIND_LOOK_SECONDS = 0.25
 """The same over Redis's older protocol, by which a server cannot say something of its own accord."""
+
+PAUSE_SECONDS = 0.5
+"""Between attempts to reach a server that is away."""
 
 MAX_LEFT = 64
 """How many channels that nobody hears any more are left at once: a command for each would cost more than they do."""
@@ -29,9 +34,13 @@ class OutcomeNews:
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
-        self._line = connection.open_line(self._subscriptions, self._take)
+        self._line = connection.open_line(
+            first_words=self._subscriptions, on_message=self._take, on_end=self._begin_to_mend
+        )
         self._waiting: dict[str, list[News]] = {}
         self._left: set[str] = set()
+        self._mending: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @property
     def look_seconds(self) -> float:
@@ -56,10 +65,13 @@ class OutcomeNews:
 
     async def close(self) -> None:
         """Let go of the connection."""
+        self._is_closed = True
+        if self._mending is not None:
+            self._mending.cancel()
         await self._line.close()
 
     def _join(self, channel: str, news: News) -> None:
-        if channel not in self._waiting and channel not in self._left and self._line.has_pushes:
+        if channel not in self._waiting and channel not in self._left:
             self._line.tell("SUBSCRIBE", channel)
         self._left.discard(channel)
         self._waiting.setdefault(channel, []).append(news)
@@ -76,7 +88,20 @@ class OutcomeNews:
 
     def _subscriptions(self) -> Sequence[Command]:
         self._left.clear()
-        return [("SUBSCRIBE", *self._waiting)] if self._waiting and self._line.has_pushes else []
+        return [("SUBSCRIBE", *self._waiting)] if self._waiting else []
+
+    def _begin_to_mend(self) -> None:
+        if self._waiting and not self._is_closed and (self._mending is None or self._mending.done()):
+            self._mending = asyncio.ensure_future(self._mend())
+
+    async def _mend(self) -> None:
+        """Connect again, and so subscribe, for those who wait: their own next look may be a while off."""
+        while self._waiting:
+            try:
+                await self._line.execute("PING")
+                return
+            except (RedisError, OSError):
+                await asyncio.sleep(PAUSE_SECONDS)
 
     def _take(self, channel: str, text: str) -> None:
         for news in self._waiting.get(channel, []):
