@@ -6,12 +6,16 @@ import os
 
 import pytest
 
+INSTALLED = "tests/support/install_debian_packages.sh installs it"
 
-def require_part(is_there: bool, name: str) -> None:
-    """Skips the test where a part is not installed; fails it where CI was to install it."""
+
+def require_part(
+    is_there: bool, name: str, remedy: str = "tests/support/install_debian_packages.sh installs it"
+) -> None:
+    """Skips the test where a part is not there; fails it in CI, which was to have it."""
     if is_there:
         return
-    reason = f"{name} is missing: tests/support/install_debian_packages.sh installs it"
+    reason = f"{name} is missing: {remedy}"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

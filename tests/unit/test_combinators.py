@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import Signature, chain, group
 from pydantic import BaseModel
 
-from orchestrator import Flow, FlowError, UserError, at_least, each, gate, parallel, refine, route, sequence, step, vote
+from orchestrator import Flow, FlowError, UserError, gate, refine, route, sequence, step
 from orchestrator.errors import BudgetExceeded, DeadlineExceeded, RunCancelled, RunFailed
 from tests.support.evaluated import Verdict, agent, failing, points_of, quote
 
@@ -283,43 +282,3 @@ def test_a_cancel_a_budget_and_a_deadline_end_a_refine_whatever_drafts_there_are
 
     with pytest.raises(type(error), match="stop"):
         flow.evaluate("x", out_of_order("judge", 2, error, judge_by([5, 5])))
-
-
-# ---- declarations -------------------------------------------------------------------------------
-
-TASK = Signature(task="shop.mark")
-
-
-@pytest.mark.parametrize(
-    ("declare", "said"),
-    [
-        (lambda: sequence(), "A sequence needs a step"),
-        (lambda: sequence(gate(bool)), "A sequence needs a step"),
-        (lambda: parallel(), "A parallel needs a member"),
-        (lambda: parallel(gate(bool)), "Gate `bool` stands where a step belongs"),
-        (lambda: parallel("a", on_failure=at_least(2)), "of 1 members can never be met"),
-        (lambda: parallel("a", on_failure="ignore"), 'on_failure is "fail", "keep" or at_least'),
-        (lambda: at_least(0), "from 1 up, not 0"),
-        (lambda: each(None, "a", max_items=0), "max_items is a whole number from 1 up"),
-        (lambda: route("a", {}), "A route needs a branch"),
-        (lambda: route("a", {"x/y": "b", "x_y": "c"}), "differ only in"),
-        (lambda: refine("a", "b", passes=bool, max_rounds=0), "max_rounds is a whole number from 1 up"),
-        (lambda: refine("a", "b", passes=bool, when_exhausted="no"), 'when_exhausted is "best" or "fail"'),
-        (lambda: refine("a", "b", passes=bool, revise="{input}"), "revise= may use"),
-        (lambda: vote("a", 0, judge="b"), "count of a vote's attempts is a whole number from 1 up, not 0"),
-        (lambda: step(7), "A flow's step is an agent, a flow, a Celery task, a function or a combinator, not 7"),
-        (lambda: step(parallel("a")), "`parallel` is a combinator already"),
-        (lambda: refine("a", "b", passes=True), "passes= takes a function of one value, not True"),  # type: ignore[arg-type]
-        (lambda: each("a", "b", items="topics"), "items= takes a function"),  # type: ignore[arg-type]
-        (lambda: route("a", {"x": "b"}, key="kind"), "key= takes a function"),  # type: ignore[arg-type]
-        (lambda: vote("a", 2, judge="b", pick=2), "pick= takes a function"),  # type: ignore[arg-type]
-        (lambda: sequence("a", gate=True), "gate= takes a function"),  # type: ignore[arg-type]
-        (lambda: step(group(TASK)), "A Celery group has no result"),
-        (lambda: step(chain(TASK, group(TASK, TASK))), "A Celery group has no result"),
-        (lambda: gate("no"), "A gate takes a function"),  # type: ignore[arg-type]
-        (lambda: Flow("", "a"), "A flow's name must be"),
-    ],
-)
-def test_declarations_that_cannot_work_are_refused_at_once(declare: Callable[[], Any], said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        declare()
