@@ -105,8 +105,7 @@ class Client:
         first = check_retry(summary, entries, from_turn)
         old = first.options.model_copy(update={"expires_at": None, "deadline_at": None})
         given: OptionKeywords = {**options, "run_options": options.get("run_options") or old}
-        chosen = refuse_passed_deadline(make_options(**given))
-        refuse_answer_at_limit(chosen, summary.task)
+        chosen = refuse_answer_at_limit(refuse_passed_deadline(make_options(**given)), summary.task)
         queue = await self._queue_of(who_goes_on(summary, entries, from_turn))
         new = retry_run(summary, entries, from_turn=from_turn, options=chosen, queue=queue)
         await self._start(new)

@@ -69,14 +69,15 @@ def _moment(name: str, value: Any) -> float:
     return time.time() + value
 
 
-def refuse_answer_at_limit(options: RunOptions, task: str) -> None:
-    """Raise `InvalidInput` for a flow that is to answer once more when its budget is spent: it has nothing to say."""
+def refuse_answer_at_limit(options: RunOptions, task: str) -> RunOptions:
+    """The options, unless a flow is to answer once more when its budget is spent: it cannot. `InvalidInput`."""
     kind, _, name = task.partition(".")
     if kind == "flows" and options.budget is not None and options.budget.on_limit == "answer":
         raise InvalidInput(
             f"Flow `{name}` cannot answer at its budget's limit: its answer is what its steps come to, and no more "
             'of them may begin. Leave out on_limit="answer" (--answer-at-limit): it then ends with BudgetExceeded.'
         )
+    return options
 
 
 def refuse_passed_deadline(options: RunOptions) -> RunOptions:

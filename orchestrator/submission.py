@@ -58,8 +58,7 @@ def new_run(
     """
     name, task, queue = _address(target, task, queue)
     _check_ids(run_id, joining, task)
-    options = _choose_options(options or RunOptions(), target, priority, settings)
-    refuse_answer_at_limit(options, task)
+    options = refuse_answer_at_limit(_choose_options(options or RunOptions(), target, priority, settings), task)
     dumped = _to_context(context, target, name)
     scope = scope_of(given, place) if task.startswith("flows.") else None
     session = joining.session if joining else None

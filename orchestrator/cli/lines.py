@@ -64,9 +64,7 @@ def describe_event(event: Event, run: RunNode) -> str:
             started = run.calls.get(entry.call_id)
             return f"runs {entry.tool}({format_arguments(started.arguments)})" if started else f"runs {entry.tool}"
         case Output():
-            outcome = "failed" if entry.failed else "returned"
-            output = f"{entry.tool} {outcome}{_duration(run.calls.get(entry.call_id))}: {clip(entry.output)}"
-            return _after(entry.choices, output)
+            return _describe_output(entry, run)
         case ChildEnded():
             served = run.calls.get(entry.call_id)
             return f"{served.tool if served else entry.child} ended: {entry.outcome.kind}"
@@ -88,6 +86,12 @@ def describe_event(event: Event, run: RunNode) -> str:
             return _after(entry.choices, f"{run.state} after {took}: {clip(outcome_text(run), 160)}")
         case _:
             assert_never(entry)
+
+
+def _describe_output(entry: Output, run: RunNode) -> str:
+    outcome = "failed" if entry.failed else "returned"
+    said = f"{entry.tool} {outcome}{_duration(run.calls.get(entry.call_id))}: {clip(entry.output)}"
+    return _after(entry.choices, said)
 
 
 def _after(choices: Iterable[Choice], said: str) -> str:

@@ -31,8 +31,6 @@ HOSTED_TOOLS = frozenset(
 )
 """Names that `tool_choice` takes to mean the server's own tool."""
 
-_TERMINAL_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
-
 
 class OpenAIResponses:
     """A model called by `POST /responses`.
@@ -66,17 +64,17 @@ class OpenAIResponses:
     async def _collect(self, events: AsyncIterator[Json], on_delta: OnDelta | None) -> Json:
         finished: list[Item] = []
         async for event in events:
-            kind = event.get("type")
-            if kind == "response.output_text.delta" and on_delta:
-                on_delta(str(event.get("delta") or ""))
-            elif kind == "response.output_item.done":
-                finished.append(event["item"])
-            elif kind in _TERMINAL_EVENTS:
-                response: Json = event["response"]
-                # Some servers send the items one by one and leave the last event's list empty.
-                return {**response, "output": response.get("output") or finished}
-            elif kind == "error":
-                raise self._failed("error", event)
+            match event.get("type"):
+                case "response.output_text.delta" if on_delta:
+                    on_delta(str(event.get("delta") or ""))
+                case "response.output_item.done":
+                    finished.append(event["item"])
+                case "response.completed" | "response.failed" | "response.incomplete":
+                    response: Json = event["response"]
+                    # Some servers send the items one by one and leave the last event's list empty.
+                    return {**response, "output": response.get("output") or finished}
+                case "error":
+                    raise self._failed("error", event)
         raise invalid_reply(self.name, self._server.host, "ended its stream without a response, after", finished)
 
     def _read(self, response: Json) -> ModelReply:
