@@ -14,7 +14,7 @@ from orchestrator.context import RunContext, ToolContext
 from orchestrator.context_binding import ContextBinding, find_context_type
 from orchestrator.endings import answer_outcome
 from orchestrator.engine import Engine, Performed
-from orchestrator.entries import ContextPatch, Entry, Invoked, Outcome, Output
+from orchestrator.entries import ContextPatch, Entry, Outcome, Output
 from orchestrator.guards import Guards
 from orchestrator.holding import ended
 from orchestrator.hooks import HookCaller
@@ -42,9 +42,9 @@ class ActiveRun:
         )
         self.hooks = HookCaller(engine.run_hooks, self.context, self.agent)
         self.interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
-        self.recorder = Recorder(engine.ledger, claim, self.state, self.interrupt)
+        self.recorder = Recorder(engine, claim, self.state, self.interrupt)
         self.budget = BudgetKeeper(claim, self.state, self.recorder)
-        agents = AgentGuards(claim.run_id, _worker_of(claim), self.state, engine.side_runs)
+        agents = AgentGuards(claim.run_id, claim.worker, self.state, engine.side_runs)
         self.guards = Guards(self.state, self.agent, self.context, self.note, agents)
         self._is_guarded: dict[str, bool] = {}
         """Whether calls need approval, by call id."""
@@ -105,11 +105,7 @@ class ActiveRun:
 
     async def end(self, outcome: Outcome) -> Performed:
         """Commit an outcome; the one that counts may be another."""
-        return ended(self.claim, *await self.recorder.end(outcome))
-
-
-def _worker_of(claim: Claim) -> str:
-    return next((entry.worker for entry in reversed(claim.entries) if isinstance(entry, Invoked)), "unknown")
+        return ended(self.claim, await self.recorder.end(outcome))
 
 
 def to_tool_result(tool: FunctionTool | AgentTool, output: Output) -> FunctionToolResult:

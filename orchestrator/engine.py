@@ -80,8 +80,8 @@ class Engine:
 class Performed:
     """What an invocation came to. Its pointers must be published, whatever the kind.
 
-    `ended`: deliver the outcome, then close. `handed_over`, `parked` and `released` (given back because the
-    process stops): nothing to deliver.
+    `ended`: deliver the outcome, then close the run unless it `is_done`. `handed_over`, `parked` and `released` (given
+    back because the process stops): nothing to deliver.
     `stale`: another message has done, or is doing, this step.
     """
 
@@ -91,6 +91,10 @@ class Performed:
     claim: Claim | None = None
     outcome: Outcome | None = None
     pointers: list[Pointer] = field(default_factory=list)
+    is_done: bool = False
+    """There is nothing to deliver, and nothing to close: the run's parent knows."""
+    woken: Claim | None = None
+    """The flow that this end has woken. `perform` starts its next members."""
 
 
 STALE = Performed("stale", "")

@@ -37,7 +37,7 @@ class FlowInvocation:
     def __init__(self, engine: Engine, claim: Claim, *, in_passing: bool = False) -> None:
         self._engine = engine
         self._in_passing = in_passing
-        """Do no more than start the next members: there is no task of the flow's own here to run code or to deliver."""
+        """Do no more than start the next members, or set the outcome: no task of the flow's own runs code here."""
         self._claim = claim
         self._state = fold(claim.entries)
         self._flow = engine.registry.flow(self._state.agent)
@@ -49,7 +49,7 @@ class FlowInvocation:
         for entry in claim.entries:
             self._take_in(entry)
         self._interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
-        self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
+        self._recorder = Recorder(engine, claim, self._state, self._interrupt)
         self._budget = BudgetKeeper(claim, self._state, self._recorder)
         self._maker = MemberMaker(
             claim, self._flow, self._state.options, registry=engine.registry, ledger=engine.ledger
@@ -177,15 +177,15 @@ class FlowInvocation:
         return resting(self._claim, await self._recorder.rest())
 
     async def _end_cancelled(self) -> Performed:
-        if self._in_passing:
+        if self._in_passing and self._claim.parent:
             return await self._leave()
-        return ended(self._claim, *await self._recorder.end_cancelled())
+        return ended(self._claim, await self._recorder.end_cancelled())
 
     async def _end(self, outcome: Outcome) -> Performed:
-        if self._in_passing:
-            return await self._leave()
+        if self._in_passing and self._claim.parent:
+            return await self._leave()  # so that Flower shows its end
         outcome = outcome.model_copy(update={"choices": self._take_choices()})
-        return ended(self._claim, *await self._recorder.end(outcome))
+        return ended(self._claim, await self._recorder.end(outcome))
 
 
 def _scope_of(entries: Sequence[Entry], state: RunState) -> FlowScope:

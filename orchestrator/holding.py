@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from orchestrator.engine import STALE, Engine, Performed
-from orchestrator.entries import Outcome, RunInput, SessionHistory
+from orchestrator.entries import RunInput, SessionHistory
 from orchestrator.errors import DeadlineExceeded
 from orchestrator.exchange import exchange_of
 from orchestrator.interrupt import Interrupt
-from orchestrator.ledger.base import CancelledMeanwhile, Claim, Fenced, Pointer
+from orchestrator.ledger.base import CancelledMeanwhile, Claim, Ended, Fenced, Pointer
 
 
 async def hold(
@@ -24,7 +24,7 @@ async def hold(
     A run that has its outcome already is not advanced. Raises `LedgerError` where the ledger cannot be reached.
     """
     if claim.outcome is not None:
-        return ended(claim, claim.outcome, await _leave_session(engine, claim))
+        return ended(claim, Ended(claim.outcome, await _leave_session(engine, claim)))
     with (
         engine.renewer.holding(claim, interrupt.hear),
         engine.shutdown.interrupting(interrupt.give_up),
@@ -35,7 +35,8 @@ async def hold(
         except Fenced:
             return STALE
         except CancelledMeanwhile as cancelled:
-            return ended(claim, cancelled.outcome, [*cancelled.pointers, *await _leave_session(engine, claim)])
+            pointers = [*cancelled.pointers, *await _leave_session(engine, claim)]
+            return ended(claim, Ended(cancelled.outcome, pointers))
 
 
 @contextmanager
@@ -62,9 +63,9 @@ def missed_deadline(claim: Claim) -> DeadlineExceeded | None:
     return DeadlineExceeded(f"The run had not ended by its deadline, {at}.", run_id=claim.run_id, deadline_at=deadline)
 
 
-def ended(claim: Claim, outcome: Outcome, pointers: Sequence[Pointer] = ()) -> Performed:
-    """The run has its outcome, which is to be delivered."""
-    return Performed("ended", outcome.kind, claim, outcome, list(pointers))
+def ended(claim: Claim, end: Ended) -> Performed:
+    """The run has its outcome."""
+    return Performed("ended", end.outcome.kind, claim, end.outcome, end.pointers, is_done=end.is_done, woken=end.woken)
 
 
 def given_back(claim: Claim, pointers: Sequence[Pointer]) -> Performed:

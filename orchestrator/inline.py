@@ -135,7 +135,7 @@ async def _is_parked(engine: Engine, run_id: str) -> bool:
 
 async def _perform(engine: Engine, pointer: Pointer) -> Performed:
     performed = await perform(engine, pointer.run_id, pointer.step, message_id=str(uuid.uuid4()), worker="inline")
-    if performed.kind == "ended" and performed.claim is not None:
+    if performed.kind == "ended" and performed.claim is not None and not performed.is_done:
         await engine.ledger.close(performed.claim)
     return performed
 

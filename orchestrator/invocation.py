@@ -54,7 +54,7 @@ class Invocation:
         run = self._run
         while True:
             if run.interrupt.cancelled:
-                return ended(run.claim, *await run.recorder.end_cancelled())
+                return ended(run.claim, await run.recorder.end_cancelled())
             if late := missed_deadline(run.claim):
                 return await run.end(failure_outcome(run.state, late, run.binding.take_patch()))
             if run.interrupt.paused:

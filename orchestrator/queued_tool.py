@@ -42,7 +42,7 @@ class QueuedTool:
         given, *rest = claim.entries
         self._state = fold([given, Reply(agent=self._call.agent, items=[self._item]), *rest])
         self._interrupt = Interrupt(cancelled=claim.cancel, paused=claim.pause)
-        self._recorder = Recorder(engine.ledger, claim, self._state, self._interrupt)
+        self._recorder = Recorder(engine, claim, self._state, self._interrupt)
         self._budget = BudgetKeeper(claim, self._state, self._recorder)
 
     async def perform(self) -> Performed:
@@ -65,8 +65,8 @@ class QueuedTool:
         if outcome is None and not self._interrupt.cancelled:
             return given_back(self._claim, await self._recorder.release())
         if outcome is None:
-            return ended(self._claim, *await self._recorder.end_cancelled())
-        return ended(self._claim, *await self._recorder.end(outcome))
+            return ended(self._claim, await self._recorder.end_cancelled())
+        return ended(self._claim, await self._recorder.end(outcome))
 
     def _out_of_time(self) -> Outcome | None:
         late = missed_deadline(self._claim)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.budget import Spent
-from orchestrator.entries import ContextPatch, Entry, HandedOff, Outcome, Parked
+from orchestrator.engine import Engine
+from orchestrator.entries import ContextPatch, Entry, HandedOff, Outcome, Parked, RunInput
 from orchestrator.exchange import exchange_of
 from orchestrator.interrupt import Interrupt
-from orchestrator.ledger.base import Claim, Ledger, NewRun, Pointer
+from orchestrator.ledger.base import Claim, Ended, NewRun, Pointer, Taker
 from orchestrator.ledger.entry_rules import cancelled_outcome
 from orchestrator.state import RunState
 
@@ -19,8 +20,9 @@ from orchestrator.state import RunState
 class Recorder:
     """One claim's pen. Counts the log's entries, so that a script repeated after a lost connection is recognised."""
 
-    def __init__(self, ledger: Ledger, claim: Claim, state: RunState, interrupt: Interrupt) -> None:
-        self._ledger = ledger
+    def __init__(self, engine: Engine, claim: Claim, state: RunState, interrupt: Interrupt) -> None:
+        self._engine = engine
+        self._ledger = engine.ledger
         self._claim = claim
         self._state = state
         self._interrupt = interrupt
@@ -95,15 +97,19 @@ class Recorder:
         async with self._writing:
             return await self._ledger.release(self._claim, self._size, self._unwritten, usage=self._state.usage)
 
-    async def end(self, outcome: Outcome) -> tuple[Outcome, list[Pointer]]:
-        """Commit what is noted, and the outcome; returns the outcome that counts, and the parent's pointer."""
+    async def end(self, outcome: Outcome) -> Ended:
+        """Commit what is noted, and the outcome; another may count. A flow that this wakes is taken, to go on here."""
         async with self._writing:
             exchange = None
             if self._state.session is not None:
                 exchange = exchange_of([*self._claim.entries, *self._noted, outcome])
-            return await self._ledger.end(self._claim, self._size, self._unwritten, outcome, exchange=exchange)
+            taker = _find_taker(self._engine, self._claim)
+            with self._interrupt.committing():
+                return await self._ledger.end(
+                    self._claim, self._size, self._unwritten, outcome, exchange=exchange, taker=taker
+                )
 
-    async def end_cancelled(self) -> tuple[Outcome, list[Pointer]]:
+    async def end_cancelled(self) -> Ended:
         """`end` for a run that was cancelled, with the reason that the ledger knows."""
         summary = await self._ledger.summary(self._claim.run_id)
         reason = summary.cancel_reason if summary else None
@@ -121,3 +127,13 @@ class Recorder:
         self._interrupt.paused = notice.pause
         self._interrupt.cancelled = self._interrupt.cancelled or notice.cancel
         return self._interrupt.cancelled
+
+
+def _find_taker(engine: Engine, claim: Claim) -> Taker | None:
+    """This process, if the run is a member of a flow that is loaded here, and the process does not stop."""
+    first = claim.entries[0] if claim.entries else None
+    call = first.call if isinstance(first, RunInput) else None
+    flow = engine.registry.flows.get(call.agent) if call else None
+    if flow is None or engine.shutdown.is_stopping:
+        return None
+    return Taker(flow.task_name, message_id=f"in-passing/{claim.run_id}/{claim.fence}", worker=claim.worker)

@@ -112,7 +112,7 @@ def carry_out_here(engine: Callable[[], Engine], publish: Callable[[Sequence[Poi
         message_id = f"beside/{uuid.uuid4()}"
         performed = await perform(engine(), pointer.run_id, pointer.step, message_id=message_id, worker=worker)
         await _try_to_publish(publish, performed.pointers)
-        if performed.kind == "ended" and performed.claim is not None:
+        if performed.kind == "ended" and performed.claim is not None and not performed.is_done:
             await engine().ledger.close(performed.claim)
 
     return carry_out

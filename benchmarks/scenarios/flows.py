@@ -18,7 +18,7 @@ WIDTHS = (10, 100, 1000)
 SLOW_WIDTH, SLOW_SECONDS = 200, 0.5
 REPEATED_AGENTS = 100
 LINKS = 50
-SEQUENCES = 40
+SEQUENCES = 100
 SIDES: tuple[SideName, ...] = ("ours", "agents_sdk", "plain_celery")
 ALONE = "the same agents, each submitted by itself"
 
@@ -96,7 +96,7 @@ def all_shapes(bench: Bench) -> Iterator[Shape]:
         latency_seconds=SLOW_SECONDS,
         time_targets=(at_most(2.5),),
     )
-    runs, in_flight = bench.size(SEQUENCES, 2), bench.size(SEQUENCES // 2, 2)
+    runs, in_flight = bench.size(SEQUENCES, 2), bench.size(20, 2)
     yield Shape(
         f"{runs} sequences of {SEQUENCE_LENGTH}",
         Order("sequence", runs=runs, in_flight=in_flight, width=SEQUENCE_LENGTH),

@@ -29,7 +29,7 @@ from orchestrator.ledger.limits_redis import RedisLimitStore
 from orchestrator.ledger.redis import RedisLedger
 from orchestrator.limiter import Limiter
 from orchestrator.loop import background
-from orchestrator.perform import perform, start_next_members
+from orchestrator.perform import perform
 from orchestrator.registry import Registry
 from orchestrator.renewer import Renewer
 from orchestrator.run import Run
@@ -168,12 +168,11 @@ class Orchestrator:
         else:
             new = self._first_word(task, message)
             work = perform(self.engine, new.run_id, 1, message_id=message_id, worker=worker, new=new)
-        return wait_for(self._perform_and_go_on(work, worker))
+        return wait_for(self._address(work))
 
-    async def _perform_and_go_on(self, work: Awaitable[Performed], worker: str) -> Performed:
+    async def _address(self, work: Awaitable[Performed]) -> Performed:
         performed = await work
-        pointers = await start_next_members(self.engine, performed.pointers, worker=worker)
-        return replace(performed, pointers=await self.client.address(pointers))
+        return replace(performed, pointers=await self.client.address(performed.pointers))
 
     def close(self, claim: Claim) -> None:
         """The outcome is delivered."""

@@ -79,6 +79,7 @@ class InvocationTask(Task):  # type: ignore[misc]
             return self._pass_on(performed.note)
         assert performed.outcome is not None
         assert performed.claim is not None
+        self.request.is_done = performed.is_done
         return self._deliver(performed.claim, performed.outcome)
 
     def _perform(self, args: Any, kwargs: Any) -> Performed:
@@ -127,7 +128,7 @@ class InvocationTask(Task):  # type: ignore[misc]
 
     def _close(self) -> None:
         claim = getattr(self.request, "delivers", None)
-        if claim is None:
+        if claim is None or self.request.is_done:
             return
         try:
             self.orchestrator.close(claim)

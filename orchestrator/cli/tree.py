@@ -114,8 +114,10 @@ def _reason(entry: Parked) -> str:
 
 
 def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
-    if run.outcome is not None:
-        return  # only the delivery of what is known already
+    if run.outcome is not None:  # only the delivery of what is known already
+        if run.invocations and run.invocations[-1].step == entry.step:
+            run.invocations[-1].is_in_passing = False  # it has a task after all
+        return
     if run.invocations and run.invocations[-1].ended_at is None:
         run.invocations[-1].is_lost = not entry.after_release
         _close_invocation(run, at)

@@ -19,12 +19,14 @@ from orchestrator.ledger.values import (
     RUNS_KEPT,
     AgentRecord,
     Claim,
+    Ended,
     LedgerSettings,
     NewRun,
     Pointer,
     Renewal,
     RunSummary,
     Status,
+    Taker,
 )
 from orchestrator.usage import Usage
 
@@ -34,6 +36,7 @@ __all__ = [
     "AgentRecord",
     "CancelledMeanwhile",
     "Claim",
+    "Ended",
     "Fenced",
     "Ledger",
     "LedgerSettings",
@@ -42,6 +45,7 @@ __all__ = [
     "Renewal",
     "RunSummary",
     "Status",
+    "Taker",
 ]
 
 
@@ -83,12 +87,10 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
         message_id: str,
         worker: str,
         new: NewRun | None = None,
-        in_passing: bool = False,
     ) -> Claim | None:
         """Become the holder of the run at `step`. `None`: stale, there is nothing to do.
 
-        `new` creates the run first if it does not exist (step 1 of a canvas member). `in_passing`: until it is renewed,
-        the claim lasts for the grace only, for no message would bring its work back.
+        `new` creates the run first if it does not exist (step 1 of a canvas member).
         """
 
     @abstractmethod
@@ -163,11 +165,12 @@ class Ledger(LiveLedger, SessionLedger, Inspection):
         outcome: Outcome,
         *,
         exchange: Sequence[Item] | None = None,
-    ) -> tuple[Outcome, list[Pointer]]:
-        """Commit the outcome and report it to the parent; with its exchange, a run leaves its session's floor.
+        taker: Taker | None = None,
+    ) -> Ended:
+        """Commit the outcome; with its exchange, a run leaves its session's floor. Another outcome counts if one was
+        set, or the run is cancelled. Started calls without output get the output "unknown".
 
-        It stays running until `close`. Started calls without output get the output "unknown". Returns the outcome that
-        counts (not this one if another was set or the run is cancelled), and pointers of the parent and next in line.
+        The run stays running until `close`. One that has a parent reports to it and is done; `taker` takes the parent.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from orchestrator.entries import Decided, EntryBase, Item, Outcome
+from orchestrator.entries import Decided, EntryBase
 from orchestrator.ledger import entry_rules, memory_pause, memory_questions, refusals
 from orchestrator.ledger.base import (
     CancelledMeanwhile,
@@ -14,20 +14,19 @@ from orchestrator.ledger.base import (
     LedgerSettings,
     NewRun,
     Pointer,
-    Renewal,
     RunSummary,
 )
 from orchestrator.ledger.entry_rules import Writing, read_entries
 from orchestrator.ledger.live import Notice
+from orchestrator.ledger.memory_claims import MemoryClaims
 from orchestrator.ledger.memory_inspection import MemoryInspection
 from orchestrator.ledger.memory_live import MemoryLive
-from orchestrator.ledger.memory_run import MemoryRun
-from orchestrator.ledger.memory_runs import MemoryRuns, pointers_to, with_usage
-from orchestrator.ledger.memory_sessions import MemorySessions
+from orchestrator.ledger.memory_run import MemoryRun, pointers_to
+from orchestrator.ledger.memory_runs import MemoryRuns
 from orchestrator.usage import Usage
 
 
-class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
+class MemoryLedger(MemoryClaims, MemoryInspection, Ledger):
     """Behaves as the ledger in Redis does, as long as the process lives."""
 
     def __init__(self, settings: LedgerSettings | None = None, *, clock: Callable[[], float] = time.time) -> None:
@@ -44,45 +43,6 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         if run.joining and self._runs.find(run.run_id) is None:
             return next(iter(self._join(run, run.joining)), None)
         return self._runs.start(run)
-
-    async def claim(
-        self,
-        run_id: str,
-        step: int,
-        *,
-        message_id: str,
-        worker: str,
-        new: NewRun | None = None,
-        in_passing: bool = False,
-    ) -> Claim | None:
-        if new and step == 1:
-            self._runs.create(new)
-        run = self._runs.find(run_id)
-        if run is None or not run.may_be_taken(step, message_id):
-            return None
-        invoked = run.take(message_id, worker, in_passing=in_passing)
-        self._runs.leave_lane(run)
-        self._runs.set_deadline(run, self.settings.grace_seconds if in_passing else self.settings.lease_seconds)
-        self._runs.add_entry(run, invoked)
-        memory_questions.expire(self._runs, run, self._clock())
-        if run.tries > self.settings.max_tries and run.outcome is None:
-            poisoned = entry_rules.poisoned_outcome(run_id, self.settings.max_tries)
-            self._runs.set_outcome(run, with_usage(run, poisoned))
-        return Claim(
-            run_id=run_id,
-            step=step,
-            fence=run.fence,
-            size=run.size,
-            task=run.task,
-            entries=list(run.log),
-            cancel=run.cancel,
-            outcome=run.outcome,
-            parent=run.parent,
-            continuation=run.continuation,
-            watched=self.is_watched(run_id),
-            spent=self._runs.spent(run),
-            pause=run.pause is not None,
-        )
 
     async def append(
         self,
@@ -173,38 +133,6 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         self._runs.record(run, read_entries(entries, usage=usage))
         return [self._runs.queue(run)]
 
-    async def end(
-        self,
-        claim: Claim,
-        at: int,
-        entries: Sequence[EntryBase],
-        outcome: Outcome,
-        *,
-        exchange: Sequence[Item] | None = None,
-    ) -> tuple[Outcome, list[Pointer]]:
-        run = self._runs.find_held(claim)
-        if run.outcome:
-            left = [] if exchange is None else self._leave(run, exchange)
-            return run.outcome, [*self._runs.pointers_to_parent(run), *left]
-        run.check_size(at)
-        writing = read_entries(entries, usage=None if outcome.usage == Usage() else outcome.usage)
-        counts = None if run.cancel and outcome.kind != "cancelled" else outcome
-        pointers = self._runs.end(run, writing, counts)
-        if exchange is not None:
-            pointers += self._leave(run, exchange)
-        return run.outcome or outcome, pointers
-
-    async def close(self, claim: Claim) -> None:
-        run = self._runs.find(claim.run_id)
-        if run and run.status == "done" and run.fence == claim.fence:
-            return
-        run = self._runs.find_held(claim)
-        if run.outcome is None:
-            raise refusals.unfinished(run.run_id)
-        run.status, run.deadline = "done", None
-        run.updated_at = self._clock()
-        run.expires_at = run.updated_at + self.settings.retention_seconds
-
     async def decide(self, run_id: str, decided: Decided, *, decision_id: str) -> list[Pointer]:
         run = self._runs.find(run_id)
         if run is None:
@@ -231,9 +159,6 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
             return pointers_to(run)  # applied before
         run = self._begin_move(claim, at, read_entries(entries, usage=usage))
         return memory_pause.rest(self._runs, run, self._clock())
-
-    async def renew(self, held: Sequence[tuple[str, int]]) -> list[Renewal]:
-        return [self._renew(run_id, fence) for run_id, fence in held]
 
     async def reconcile(self, limit: int) -> list[Pointer]:
         return [pointer for run in self._runs.overdue(limit) for pointer in self._move_on(run)]
@@ -263,24 +188,17 @@ class MemoryLedger(MemoryLive, MemorySessions, MemoryInspection, Ledger):
         return Notice(run.cancel, self.is_watched(run.run_id), self._runs.spent(run), run.pause is not None)
 
     def _begin_move(self, claim: Claim, at: int, writing: Writing) -> MemoryRun:
-        run = self._runs.find_held(claim)
+        run = self._runs.find_kept(claim) or self._runs.find_held(claim)
         if run.outcome and run.cancel:
-            raise CancelledMeanwhile(run.outcome, self._runs.pointers_to_parent(run))
+            raise CancelledMeanwhile(run.outcome, [*pointers_to(run), *self._runs.pointers_to_parent(run)])
         if run.outcome:
             raise refusals.ended(run.run_id)
         run.check_size(at)
         if run.cancel:
-            pointers = self._runs.end(run, writing)
+            pointers = self._runs.end(run, writing) + self._runs.keep_for_delivery(run, claim)
             raise CancelledMeanwhile(run.outcome or entry_rules.cancelled_outcome(run.cancel_reason), pointers)
         self._runs.record(run, writing)
         return run
-
-    def _renew(self, run_id: str, fence: int) -> Renewal:
-        run = self._runs.find(run_id)
-        if run is None or run.status != "running" or run.fence != fence:
-            return "fenced"
-        self._runs.set_deadline(run, self.settings.lease_seconds)
-        return "cancel" if run.cancel and run.outcome is None else "held"
 
     def _move_on(self, run: MemoryRun) -> list[Pointer]:
         match run.status:

@@ -20,11 +20,12 @@ class MemoryInspection(Inspection):
         self._announced: dict[tuple[str, str], Announcement] = {}
 
     async def recent(self, limit: int, *, tag: str | None = None) -> list[RunSummary]:
-        found = [run for run in self._runs.root_runs() if tag is None or tag in run.options.tags]
-        return [run.summary() for run in found[:limit]]
+        found = [run for run in self._runs.all() if run.parent is None and (tag is None or tag in run.options.tags)]
+        return [run.summary() for run in found[::-1][:limit]]
 
     async def deadlines(self, limit: int) -> list[tuple[str, float]]:
-        return self._runs.deadlines()[:limit]
+        found = [(run.deadline, run.run_id) for run in self._runs.all() if run.deadline]
+        return [(run_id, deadline) for deadline, run_id in sorted(found)[:limit]]
 
     async def deadline(self, run_id: str) -> float | None:
         run = self._runs.find(run_id)

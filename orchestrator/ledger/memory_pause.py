@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from orchestrator.ledger import refusals
 from orchestrator.ledger.base import Pointer
-from orchestrator.ledger.memory_run import MemoryRun
-from orchestrator.ledger.memory_runs import MemoryRuns, pointers_to
+from orchestrator.ledger.memory_run import MemoryRun, pointers_to
+from orchestrator.ledger.memory_runs import MemoryRuns
 
 
 def pause(runs: MemoryRuns, run_id: str, request_id: str) -> None:

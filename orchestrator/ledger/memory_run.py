@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.entries import Entry, Invoked, Outcome, RunOptions
+from orchestrator.entries import ChildEnded, Entry, Invoked, Outcome, RunOptions
 from orchestrator.ledger import refusals
 from orchestrator.ledger.base import Pointer, RunSummary, Status
 from orchestrator.ledger.live import Position
@@ -155,3 +155,19 @@ class MemoryRun:
         """Refuse a write that does not follow the log as it is."""
         if self.size != expected:
             raise refusals.outdated(self.run_id, expected, self.size)
+
+
+def with_usage(run: MemoryRun, outcome: Outcome) -> Outcome:
+    """An outcome of the ledger's own, with what the run has spent."""
+    return outcome.model_copy(update={"usage": run.usage})
+
+
+def pointers_to(run: MemoryRun) -> list[Pointer]:
+    """The run's pointer, if it is queued."""
+    return [run.pointer()] if run.status == "queued" else []
+
+
+def child_ended(child: MemoryRun, outcome: Outcome) -> ChildEnded:
+    """A child's report to its parent."""
+    call_id = child.parent[1] if child.parent else ""
+    return ChildEnded(call_id=call_id, child=child.run_id, outcome=outcome)

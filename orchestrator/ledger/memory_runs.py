@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from orchestrator.budget import Spent
-from orchestrator.entries import ChildEnded, Decided, EntryBase, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, EntryBase, Outcome, dump_entry, load_entry
 from orchestrator.ledger import entry_rules, refusals
-from orchestrator.ledger.base import CANCELS_KEPT, Claim, LedgerSettings, NewRun, Pointer
+from orchestrator.ledger.base import CANCELS_KEPT, Claim, LedgerSettings, NewRun, Pointer, Status
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Position
 from orchestrator.ledger.memory_lanes import MemoryLanes
-from orchestrator.ledger.memory_run import MemoryRun
+from orchestrator.ledger.memory_run import MemoryRun, child_ended, pointers_to, with_usage
 from orchestrator.ledger.memory_spending import new_spending
 from orchestrator.run_ids import root_of
 
@@ -59,6 +59,11 @@ class MemoryRuns:
         moved = run.status == "parked" or (run.status == "queued" and run.step != claim.step)
         return run if moved else None
 
+    def find_ended(self, claim: Claim, status: Status) -> MemoryRun | None:
+        """The run, if it has ended under this claim, and is `done` or `queued` for a task that delivers."""
+        run = self.find(claim.run_id)
+        return run if run and run.outcome and (run.status, run.fence) == (status, claim.fence) else None
+
     def pointers_to_parent(self, run: MemoryRun) -> list[Pointer]:
         """What the parent has to be told again, if it is queued."""
         parent = self.find(run.parent[0]) if run.parent else None
@@ -74,15 +79,9 @@ class MemoryRuns:
         ]
         return [self._runs[run_id] for _, _, run_id in heapq.nsmallest(limit, late)]
 
-    def deadlines(self) -> list[tuple[str, float]]:
-        """Runs that have a deadline, the earliest first."""
-        found = [(run.deadline, run.run_id) for run in self._runs.values() if run.deadline]
-        return [(run_id, deadline) for deadline, run_id in sorted(found)]
-
-    def root_runs(self) -> list[MemoryRun]:
-        """Runs without a parent, the newest first."""
-        found = [run for run in map(self.find, list(self._runs)) if run and run.parent is None]
-        return found[::-1]
+    def all(self) -> list[MemoryRun]:
+        """Those that have not expired, the oldest first."""
+        return [run for run in map(self.find, list(self._runs)) if run]
 
     # ---- moves --------------------------------------------------------------------------------
 
@@ -177,6 +176,12 @@ class MemoryRuns:
         self.set_deadline(run, run.grace_seconds)
         return run.pointer()
 
+    def take(self, run: MemoryRun, message_id: str, worker: str, *, in_passing: bool = False) -> None:
+        """Give the run's step to a holder, for a lease, or in passing for the grace."""
+        invoked = run.take(message_id, worker, in_passing=in_passing)
+        self.set_deadline(run, self._settings.grace_seconds if in_passing else self._settings.lease_seconds)
+        self.add_entry(run, invoked)
+
     def wake(self, run: MemoryRun) -> Pointer:
         """Let a parked run go on, with or without all that it waited for."""
         run.step += 1
@@ -259,8 +264,25 @@ class MemoryRuns:
         """Set the outcome (none given: the run is cancelled) and report it to the parent."""
         happened = [entry for entry in writing.entries if not (run.cancel and entry_rules.is_move(entry))]
         self.record(run, replace(writing, entries=happened))
-        self.set_deadline(run, self._settings.lease_seconds)
         return self.set_outcome(run, outcome or with_usage(run, entry_rules.cancelled_outcome(run.cancel_reason)))
+
+    def keep_for_delivery(self, run: MemoryRun, claim: Claim) -> list[Pointer]:
+        """What is left is the outcome's delivery: by the holder, or by a task of the run's own if it is in passing."""
+        if claim.is_in_passing:
+            run.released = run.fence
+            return [self.queue(run)]
+        self.set_deadline(run, self._settings.lease_seconds)
+        return []
+
+    def find_kept(self, claim: Claim) -> MemoryRun | None:
+        """The run, if that was done before for this claim, in passing."""
+        return self.find_ended(claim, "queued") if claim.is_in_passing else None
+
+    def finish(self, run: MemoryRun) -> None:
+        """Nothing is left to be done: the run expires after the retention."""
+        run.status, run.deadline = "done", None
+        run.updated_at = self._clock()
+        run.expires_at = run.updated_at + self._settings.retention_seconds
 
     def set_outcome(self, run: MemoryRun, outcome: Outcome) -> list[Pointer]:
         """Settle what is open, and let the parent know in the same move."""
@@ -276,19 +298,3 @@ class MemoryRuns:
         parent_id, call_id = run.parent
         parent = self.find(parent_id)
         return pointers + (self.close_wait(parent, call_id, run, outcome) if parent else [])
-
-
-def with_usage(run: MemoryRun, outcome: Outcome) -> Outcome:
-    """An outcome of the ledger's own, with what the run has spent."""
-    return outcome.model_copy(update={"usage": run.usage})
-
-
-def pointers_to(run: MemoryRun) -> list[Pointer]:
-    """The run's pointer, if it is queued."""
-    return [run.pointer()] if run.status == "queued" else []
-
-
-def child_ended(child: MemoryRun, outcome: Outcome) -> ChildEnded:
-    """A child's report to its parent."""
-    call_id = child.parent[1] if child.parent else ""
-    return ChildEnded(call_id=call_id, child=child.run_id, outcome=outcome)

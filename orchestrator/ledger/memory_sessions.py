@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from orchestrator.entries import Item, SessionHistory
 from orchestrator.ledger import refusals
 from orchestrator.ledger.base import Claim, LedgerSettings, NewRun, Pointer
-from orchestrator.ledger.memory_run import MemoryRun
-from orchestrator.ledger.memory_runs import MemoryRuns, pointers_to
+from orchestrator.ledger.memory_run import MemoryRun, pointers_to
+from orchestrator.ledger.memory_runs import MemoryRuns
 from orchestrator.ledger.sessions import RUNS_KEPT, Joining, SessionLedger, SessionRecord
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from orchestrator.entries import Decided, Entry, EntryBase, Invoked, Item, Outcome, dump_entry, load_entry
+from orchestrator.entries import Decided, Entry, EntryBase, dump_entry, load_entry
 from orchestrator.ledger import redis_codec as codec
 from orchestrator.ledger.base import (
     AgentRecord,
@@ -21,9 +21,10 @@ from orchestrator.ledger.base import (
 from orchestrator.ledger.directory import dump_record, load_record, select_records
 from orchestrator.ledger.entry_rules import read_entries
 from orchestrator.ledger.live import START, Notice, Position
+from orchestrator.ledger.redis_claims import RedisClaims
 from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
-from orchestrator.ledger.redis_known_logs import KnownLog, KnownLogs
+from orchestrator.ledger.redis_known_logs import KnownLogs
 from orchestrator.ledger.redis_live import RedisLive
 from orchestrator.ledger.redis_outcomes import OutcomeNews
 from orchestrator.ledger.redis_scripts import RedisScripts, milliseconds
@@ -40,7 +41,7 @@ RECENT_BATCH = 500
 """How many runs are read at once in the search for a tag."""
 
 
-class RedisLedger(RedisLive, RedisSessions, Ledger):
+class RedisLedger(RedisClaims, RedisLive, RedisSessions, Ledger):
     """Runs on one Redis or Valkey primary, version 7 or newer. Connects at the first call."""
 
     def __init__(
@@ -65,38 +66,6 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         texts = [dump_entry(entry) for entry in (run.entry, *run.copied)]
         rows = await self._scripts.call("start", arguments, texts, run_id=run.run_id)
         return next(iter(codec.read_pointers(rows)), None)
-
-    async def claim(
-        self,
-        run_id: str,
-        step: int,
-        *,
-        message_id: str,
-        worker: str,
-        new: NewRun | None = None,
-        in_passing: bool = False,
-    ) -> Claim | None:
-        arguments = codec.claim_arguments(
-            run_id,
-            Invoked(step=step, task="", worker=worker, fence=0, in_passing=in_passing),
-            message_id=message_id,
-            new=new,
-            max_tries=self.settings.max_tries,
-        )
-        if in_passing:
-            arguments["lease"] = milliseconds(self.settings.grace_seconds)
-        entries = [dump_entry(new.entry)] if new else []
-        known = self._known_logs.find(run_id)
-        if known.last:
-            arguments["known"] = known.last
-        answer = await self._scripts.call("claim", arguments, entries, run_id=run_id)
-        if not answer:
-            return None
-        *parts, last, is_known = answer
-        known = known if is_known else KnownLog()
-        claim = codec.read_claim(run_id, step, parts, known=known.entries)
-        self._known_logs.keep(claim, last, known.characters + sum(map(len, parts[0])))
-        return claim
 
     async def append(
         self,
@@ -168,25 +137,6 @@ class RedisLedger(RedisLive, RedisSessions, Ledger):
         arguments = codec.write_arguments(claim, at, read_entries(entries, usage=usage))
         texts = [dump_entry(entry) for entry in entries]
         return codec.read_pointers(await self._scripts.call("release", arguments, texts, run_id=claim.run_id))
-
-    async def end(
-        self,
-        claim: Claim,
-        at: int,
-        entries: Sequence[EntryBase],
-        outcome: Outcome,
-        *,
-        exchange: Sequence[Item] | None = None,
-    ) -> tuple[Outcome, list[Pointer]]:
-        usage = None if outcome.usage == Usage() else outcome.usage
-        arguments = codec.commit_arguments(claim, at, read_entries(entries, usage=usage))
-        arguments["is_cancelled"] = outcome.kind == "cancelled"
-        texts = [dump_entry(entry) for entry in [*entries, outcome]]
-        if exchange is not None:
-            arguments["leaves"] = True
-            texts.append(codec.dump_items(exchange))
-        counts, rows = await self._scripts.call("end", arguments, texts, run_id=claim.run_id)
-        return codec.load_outcome(counts), codec.read_pointers(rows)
 
     async def close(self, claim: Claim) -> None:
         arguments = {"run_id": claim.run_id, "fence": claim.fence}

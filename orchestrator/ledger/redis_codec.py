@@ -10,9 +10,9 @@ from orchestrator.budget import Quantity, Spent
 from orchestrator.entries import Decided, Entry, Invoked, Item, Outcome, dump_entry, load_entry
 from orchestrator.errors import MessageError
 from orchestrator.ledger import entry_rules
-from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary
+from orchestrator.ledger.base import Claim, NewRun, Pointer, RunSummary, Taker
 from orchestrator.ledger.entry_rules import Writing
-from orchestrator.ledger.live import Notice
+from orchestrator.ledger.live import Notice, Position
 from orchestrator.ledger.sessions import Joining
 from orchestrator.question import Question
 from orchestrator.usage import Usage
@@ -25,6 +25,7 @@ _WAIT = "wait:"
 
 UNKNOWN_OUTPUT = dump_entry(entry_rules.unknown_output("", ""))
 EXPIRED = dump_entry(Decided(call_id="", expired=True))
+CANCELLED = dump_entry(entry_rules.cancelled_outcome())
 
 
 def new_run_arguments(run: NewRun, *, caller: str = "") -> dict[str, Any]:
@@ -73,22 +74,24 @@ def dump_items(items: Sequence[Item]) -> str:
     return json.dumps(list(items), ensure_ascii=False, separators=(",", ":"))
 
 
-def claim_arguments(
-    run_id: str, invoked: Invoked, *, message_id: str, new: NewRun | None, max_tries: int
-) -> dict[str, Any]:
+def claim_arguments(run_id: str, step: int, worker: str, message_id: str, *, max_tries: int) -> dict[str, Any]:
     """The arguments of `claim`, with templates of the entries that it writes, such as `invoked`."""
-    arguments: dict[str, Any] = {
+    return {
         "run_id": run_id,
-        "step": invoked.step,
+        "step": step,
         "message": message_id,
-        "invoked": dump_entry(invoked),
+        "invoked": dump_entry(Invoked(step=step, task="", worker=worker, fence=0)),
         "poisoned": dump_entry(entry_rules.poisoned_outcome(run_id, max_tries)),
         "unknown_output": UNKNOWN_OUTPUT,
         "expired": EXPIRED,
     }
-    if new is not None:
-        arguments["new"] = new_run_arguments(new)
-    return arguments
+
+
+def taker_arguments(taker: Taker, lease: int, known: Position | None) -> dict[str, Any]:
+    """What `end_member` needs to take a flow for so many milliseconds; `known`: the last entry that the taker knows."""
+    invoked = Invoked(step=0, task="", worker=taker.worker, fence=0, in_passing=True)
+    arguments = {"task": taker.task, "message": taker.message_id, "lease": lease, "invoked": dump_entry(invoked)}
+    return arguments | ({"known": known} if known else {})
 
 
 def write_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
@@ -112,10 +115,15 @@ def write_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
 
 def commit_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
     """The arguments of a commit, with templates of the entries that a cancelled run gets instead."""
-    return write_arguments(claim, at, writing) | {
-        "cancelled": dump_entry(entry_rules.cancelled_outcome()),
-        "unknown_output": UNKNOWN_OUTPUT,
-    }
+    passing = {"in_passing": True} if claim.is_in_passing else {}
+    return (
+        write_arguments(claim, at, writing)
+        | passing
+        | {
+            "cancelled": CANCELLED,
+            "unknown_output": UNKNOWN_OUTPUT,
+        }
+    )
 
 
 def question_arguments(question: Question) -> dict[str, Any]:
@@ -167,13 +175,13 @@ def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
     ]
 
 
-def read_claim(run_id: str, step: int, answer: Sequence[Any], *, known: Sequence[Entry] = ()) -> Claim:
-    """The answer of `claim`; `known`: the entries that come before those in it."""
-    log, (fence, size, task, cancel, outcome, parent, parent_call, continuation), notice = answer
+def read_claim(run_id: str, answer: Sequence[Any], *, known: Sequence[Entry] = ()) -> Claim:
+    """What a script tells a run's new holder; `known`: the entries that come before those in it."""
+    log, (step, fence, size, task, cancel, outcome, parent, parent_call, continuation), notice = answer
     entries, damage = _load_readable(log)
     return Claim(
         run_id=run_id,
-        step=step,
+        step=int(step),
         fence=int(fence),
         size=int(size),
         task=task,

@@ -21,7 +21,7 @@ from orchestrator.ledger.redis_connection import RedisConnection
 from orchestrator.ledger.redis_keys import RedisKeys
 from orchestrator.ledger.sessions import RUNS_KEPT as RUNS_KEPT_BY_SESSION
 
-SHARED = ("base", "spending", "common", "lanes", "tree", "commit", "session")
+SHARED = ("base", "spending", "common", "lanes", "tree", "commit", "take", "session")
 """Definitions for all scripts, in this order: each uses what stands before it."""
 _DEFINITION = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
 _RUN_WHEN_FULL = frozenset({"close", "cancel", "hasten", "leave", "renew", "reconcile", "release"})

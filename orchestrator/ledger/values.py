@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.budget import Spent
-from orchestrator.entries import Entry, EntryBase, Outcome, RunInput, RunOptions
+from orchestrator.entries import Entry, EntryBase, Invoked, Outcome, RunInput, RunOptions
 from orchestrator.errors import MessageError
 from orchestrator.ledger.sessions import Joining
 from orchestrator.question import Question
@@ -113,6 +113,44 @@ class Claim:
         """What the submit has set."""
         first = self.entries[0] if self.entries else None
         return first.options if isinstance(first, RunInput) else RunOptions()
+
+    @property
+    def worker(self) -> str:
+        """The name that people know the holder's process by."""
+        return self._invoked.worker if self._invoked else "unknown"
+
+    @property
+    def is_in_passing(self) -> bool:
+        """A flow that a member's end has taken: there is no task that could deliver its outcome."""
+        return self._invoked is not None and self._invoked.in_passing
+
+    @property
+    def _invoked(self) -> Invoked | None:
+        return next((entry for entry in reversed(self.entries) if isinstance(entry, Invoked)), None)
+
+
+@dataclass(frozen=True)
+class Taker:
+    """Who takes a flow, if a member's end wakes it, to start its next members: in passing, without a message."""
+
+    task: str
+    """The flow's. Another parent is left to others, and so is a flow with a queue of its own."""
+    message_id: str
+    """As of a message: an end that is repeated after a lost answer is known by it."""
+    worker: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What an end came to: `outcome` counts, and `pointers` are to be published."""
+
+    outcome: Outcome
+    pointers: list[Pointer] = field(default_factory=list)
+    is_done: bool = False
+    """There is nothing to deliver, and nothing to close: the run's parent knows."""
+    woken: Claim | None = None
+    """The flow that was taken. Unless it is renewed, the claim lasts for the grace only: no message would bring its
+    work back."""
 
 
 @dataclass(frozen=True)

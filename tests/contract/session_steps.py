@@ -23,7 +23,7 @@ async def start(ledger: Ledger, run_id: str, **how: Any) -> Pointer | None:
 
 
 async def end(ledger: Ledger, claimed: Claim, *words: str) -> list[Pointer]:
-    _, pointers = await ledger.end(claimed, claimed.size, [], ANSWER, exchange=said(*words))
+    pointers = (await ledger.end(claimed, claimed.size, [], ANSWER, exchange=said(*words))).pointers
     return pointers
 
 

@@ -64,8 +64,7 @@ async def park(ledger: Ledger, claimed: Claim, *calls: str, timer_at: float | No
 async def end_child(ledger: Ledger, parent: str, call_id: str, outcome: Outcome = ANSWER) -> list[Pointer]:
     """Run a parked run's child to its end."""
     child = await claim(ledger, child_id(parent, call_id))
-    _, pointers = await ledger.end(child, child.size, [], outcome)
-    return pointers
+    return (await ledger.end(child, child.size, [], outcome)).pointers
 
 
 async def log_types(ledger: Ledger, run_id: str = "run") -> list[str]:

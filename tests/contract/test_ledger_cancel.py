@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from orchestrator.entries import HandedOff, Outcome, Parked
-from orchestrator.ledger.base import CancelledMeanwhile, Fenced, Ledger, Pointer
+from orchestrator.ledger.base import CancelledMeanwhile, Ended, Fenced, Ledger, Pointer
 from orchestrator.run_ids import child_id
 from orchestrator.usage import Usage
 from tests.contract.steps import (
@@ -83,7 +83,7 @@ async def test_a_cancelled_run_ends_as_cancelled_whatever_it_wanted_to_end_with(
     claimed = await start_and_claim(ledger)
     await ledger.cancel("run")
 
-    outcome, _ = await ledger.end(claimed, 2, [reply()], Outcome(kind="answer", usage=Usage(requests=3)))
+    outcome = (await ledger.end(claimed, 2, [reply()], Outcome(kind="answer", usage=Usage(requests=3)))).outcome
 
     assert (outcome.kind, outcome.usage) == ("cancelled", Usage(requests=3))
     assert await log_types(ledger) == ["input", "invocation", "reply", "outcome"]
@@ -94,7 +94,7 @@ async def test_a_cancelled_outcome_of_the_callers_own_is_kept(ledger: Ledger) ->
     await ledger.cancel("run")
     own = Outcome(kind="cancelled", agent="triage", history=[], context={"a": []})
 
-    assert await ledger.end(claimed, 2, [], own) == (own, [])
+    assert await ledger.end(claimed, 2, [], own) == Ended(own)
 
 
 async def test_a_cancelled_run_ends_instead_of_handing_over(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.entries import Outcome, Output
 from orchestrator.errors import LedgerError
-from orchestrator.ledger.base import Fenced, Ledger, LedgerSettings, Pointer
+from orchestrator.ledger.base import Ended, Fenced, Ledger, LedgerSettings, Pointer
 from orchestrator.usage import Usage
 from tests.contract.conftest import MakeLedger
 from tests.contract.steps import (
@@ -58,7 +58,7 @@ async def test_end_records_the_outcome_and_leaves_only_its_delivery(ledger: Ledg
     claimed = await start_and_claim(ledger)
     outcome = Outcome(kind="answer", output={"rows": [], "more": {}}, usage=Usage(requests=2), history=[])
 
-    assert await ledger.end(claimed, 2, [reply()], outcome) == (outcome, [])
+    assert await ledger.end(claimed, 2, [reply()], outcome) == Ended(outcome)
 
     assert await log_types(ledger) == ["input", "invocation", "reply", "outcome"]
     summary = await ledger.summary("run")
@@ -70,7 +70,7 @@ async def test_end_repeated_gives_the_outcome_that_counts(ledger: Ledger) -> Non
     claimed = await start_and_claim(ledger)
     await ledger.end(claimed, 2, [], ANSWER)
 
-    counts, _ = await ledger.end(claimed, 2, [], Outcome(kind="failure"))
+    counts = (await ledger.end(claimed, 2, [], Outcome(kind="failure"))).outcome
 
     assert counts == ANSWER
     assert await log_types(ledger) == ["input", "invocation", "outcome"]

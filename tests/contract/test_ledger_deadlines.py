@@ -82,19 +82,6 @@ async def test_a_lapsed_lease_gives_the_same_step_to_another_worker(hasty: Ledge
     assert (await claim(hasty, message="m2")).fence > zombie.fence
 
 
-async def test_a_claim_in_passing_lapses_after_the_grace_unless_it_is_renewed(make_ledger: MakeLedger) -> None:
-    ledger = make_ledger(LedgerSettings(grace_seconds=0.1, lease_seconds=3600))
-    for run_id in ("forgotten", "kept"):
-        await ledger.start(new_run(run_id))
-    await claim(ledger, "forgotten", in_passing=True)
-    kept = await claim(ledger, "kept", in_passing=True)
-    await ledger.renew([("kept", kept.fence)])
-
-    [pointer] = await until(lambda: ledger.reconcile(10))
-
-    assert pointer.run_id == "forgotten"
-
-
 async def test_a_renewed_lease_does_not_lapse(make_ledger: MakeLedger) -> None:
     ledger = make_ledger(LedgerSettings(lease_seconds=2.0))
     claimed = await start_and_claim(ledger)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.choice import Choice
-from orchestrator.entries import ChildEnded, Invoked, Parked
+from orchestrator.entries import ChildEnded, Parked
 from orchestrator.ledger.base import AgentRecord, Ledger
 from orchestrator.ledger.live import START
 from orchestrator.run_ids import child_id
@@ -55,16 +55,6 @@ async def test_entries_continue_after_a_position(ledger: Ledger) -> None:
 
     assert [entry.type for _, entry in await ledger.entries("run", first)] == ["invocation"]
     assert await ledger.entries("run", second) == []
-
-
-async def test_a_claims_entry_says_whether_it_was_in_passing(ledger: Ledger) -> None:
-    for run_id in ("usual", "passing"):
-        await ledger.start(new_run(run_id))
-
-    usual, passing = await claim(ledger, "usual"), await claim(ledger, "passing", in_passing=True)
-
-    assert [entry.in_passing for entry in usual.entries if isinstance(entry, Invoked)] == [False]
-    assert [entry.in_passing for entry in passing.entries if isinstance(entry, Invoked)] == [True]
 
 
 async def test_what_a_flows_code_chose_stays_in_the_log_and_in_its_childs_report(ledger: Ledger) -> None:

@@ -87,15 +87,6 @@ async def test_children_that_end_at_once_resume_the_parent_once(ledger: Ledger) 
     assert (summary.status, summary.step, summary.waits) == ("queued", 2, {})
 
 
-async def test_a_childs_end_repeated_reports_once_and_points_to_the_parent_again(ledger: Ledger) -> None:
-    await park(ledger, await start_and_claim(ledger), "c1")
-    child = await claim(ledger, CHILD_1)
-    first = await ledger.end(child, child.size, [], ANSWER)
-
-    assert await ledger.end(child, child.size, [], ANSWER) == first
-    assert await child_reports(ledger) == [("c1", "answer")]
-
-
 async def test_an_outcome_reaches_the_parent_unchanged(ledger: Ledger) -> None:
     await park(ledger, await start_and_claim(ledger), "c1")
     outcome = Outcome(kind="answer", output={"list": [], "object": {}, "text": 'é"\n/'}, context={"a": []}, history=[])

@@ -87,7 +87,7 @@ class Model(Pauses):
     # ---- workers ------------------------------------------------------------------------------
 
     def _deliveries(self, state: State) -> Iterator[Move]:
-        if len(state.workers) == WORKERS:
+        if len(state.workers) >= WORKERS:
             return
         for message in sorted(set(state.queue)):
             worker = Worker(*message, fence=0, pc="claim", held=self.rules.late_ack, leased=True, todo=())
@@ -166,7 +166,7 @@ class Model(Pauses):
         worker = state.workers[index]
         state, rest = self._publish(state, worker.todo[0]), worker.todo[1:]
         run = state.runs[worker.run]
-        after = "confirm" if run.outcome and run.step == worker.step else "ack"
+        after = "confirm" if run.outcome and run.step == worker.step and run.status != DONE else "ack"
         return self.put(state, index, worker._replace(todo=rest, pc="publish" if rest else after))
 
     def _publish(self, state: State, step: Step) -> State:

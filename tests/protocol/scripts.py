@@ -16,6 +16,7 @@ from tests.protocol.state import (
     QUESTIONS,
     QUEUED,
     RUNNING,
+    TAKER,
     TIMER,
     A,
     B,
@@ -71,10 +72,11 @@ class Scripts(Claims):
         _, how = self.plan(worker.run, worker.step)
         if how == "ask" and worker.seen == sum(QUESTIONS) and state.runs[worker.run].has_report:
             how = "answer"
+        is_end = worker.pc == "end" or how in ("answer", "failure")
         if worker.pc == "end" or state.runs[worker.run].cancel:
             how = "cancelled"
-        if how in ("answer", "cancelled", "failure"):
-            return self._end(state, index, how)
+        if is_end or how == "cancelled":
+            return self._end(state, index, how, is_move=not is_end)
         state, owed = self._move(state, worker, how)
         return self.put(state, index, worker._replace(pc="publish" if owed else "ack", todo=owed))
 
@@ -115,11 +117,13 @@ class Scripts(Claims):
             owed += ((worker.run, run.step),)
         return self.write(state, worker.run, run), owed
 
-    def _end(self, state: State, index: int, how: str) -> State:
+    def _end(self, state: State, index: int, how: str, *, is_move: bool) -> State:
+        """Of a child that ends itself, nobody but its parent has to know: it is done."""
         worker = state.workers[index]
         run = state.runs[worker.run]
         outcome = {"cancelled": CANCELLED, "failure": FAILED}.get(how, worker.fence)
-        run = run._replace(outcome=outcome, status=run.status if self.rules.confirm else DONE)
+        is_done = worker.run != R and not is_move and self.rules.report == "atomic"
+        run = run._replace(outcome=outcome, status=DONE if is_done or not self.rules.confirm else run.status)
         state = self.write(state, worker.run, run)
         if worker.run == R:
             state = self._cancel_all(state, [child for child, wait in CHILD_WAITS.items() if run.waits & wait])
@@ -141,7 +145,17 @@ class Scripts(Claims):
         """A child's end reaches its parent."""
         worker = state.workers[index]
         state, owed = self.resolve(state, R, CHILD_WAITS[worker.run])
-        return self.put(state, index, worker._replace(pc="publish" if owed else "confirm", todo=owed))
+        is_taken = bool(owed) and self.rules.takes_parent
+        after = "ack" if state.runs[worker.run].status == DONE else "confirm"
+        worker = worker._replace(pc="publish" if owed and not is_taken else after, todo=() if is_taken else owed)
+        state = self.put(state, index, worker)
+        return self._take_parent(state, owed[0]) if is_taken else state
+
+    def _take_parent(self, state: State, step: Step) -> State:
+        """In the script of a child's end: its worker becomes the parent's holder, without a message."""
+        taker = Worker(*step, TAKER, fence=0, pc="claim", held=False, leased=True, todo=())
+        state = state._replace(workers=tuple(sorted((*state.workers, taker))))
+        return self.claim(state, state.workers.index(taker))
 
     def resolve(self, state: State, number: int, wait: int) -> tuple[State, tuple[Step, ...]]:
         """Close one wait: a child's report, a timer. The last one queues the next step."""

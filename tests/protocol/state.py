@@ -24,6 +24,9 @@ TIMER = 4
 QUESTIONS = (1, 2)
 """What people are asked, as bits too."""
 
+# In place of a publish id: of a worker that takes a parent along with its child's end.
+TAKER = 9
+
 # An outcome is the fence that made it, or one of these.
 CANCELLED, POISONED, FAILED = -1, -2, -3
 
@@ -161,6 +164,8 @@ class Rules:
     """The log says that a tool is about to run."""
     report: Literal["atomic", "split", "redo", "counter"] = "atomic"
     """A child reports in the script of its end; or in one of its own, which a redelivery repeats or counts."""
+    takes_parent: bool = False
+    """A child's end makes its worker the holder of the parent that it wakes."""
     confirm: bool = True
     """A run with an outcome keeps its deadline until the outcome is delivered."""
     wake_on_cancel: bool = True

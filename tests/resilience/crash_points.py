@@ -75,8 +75,10 @@ class CrashingLedger(RedisLedger):
 
     async def park(self, claim: Claim, *args: Any, **options: Any) -> list[Pointer]:
         self._bomb.reach(f"before park of {claim.task}")
+        self._bomb.reach(f"before park of {claim.task} step {claim.step}")
         pointers = await super().park(claim, *args, **options)
         self._bomb.reach(f"after park of {claim.task}")
+        self._bomb.reach(f"after park of {claim.task} step {claim.step}")
         return pointers
 
     async def end(self, claim: Claim, *args: Any, **options: Any) -> Any:

@@ -52,9 +52,10 @@ CASES = [
     Case("before end of tools.seal", canvas="packer"),
     # A flow's second member, started in passing at the end of the first.
     Case("after end of agents.clerk", canvas="relay"),
-    Case("before claim of step 2", canvas="relay"),
-    Case("after claim of step 2", canvas="relay"),
+    Case("before park of flows.relay step 2", canvas="relay"),
+    Case("after park of flows.relay step 2", canvas="relay"),
     Case("before publishing agents.packer", canvas="relay"),
+    Case("after end of agents.packer", canvas="relay"),
     Case("before publishing flows.relay step 3", canvas="relay"),
     # The end, and its delivery by Celery.
     Case("before end of agents.finisher", lost_calls=1),

@@ -13,6 +13,7 @@ from tests.support.run_events import (
     CHILD,
     RUN,
     Story,
+    flow_invoked,
     given,
     handed_off,
     invoked,
@@ -159,6 +160,19 @@ def test_a_delivery_after_the_end_is_no_invocation() -> None:
     run = fold(story.add(invoked("refunds", 3, fence=9)).events)
 
     assert len(run.invocations) == 3
+    assert run.state == "answered"
+
+
+def test_a_flow_that_ended_in_passing_has_the_task_that_delivers() -> None:
+    story = Story().add(given("blog", "tea")).add(flow_invoked("blog", 1)).add(Parked(waits={"1.facts": CHILD}))
+    facts = Outcome(kind="answer", output="Facts.", agent="facts")
+    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=facts)).add(flow_invoked("blog", 2, in_passing=True))
+    story.add(Outcome(kind="answer", output="Facts.", agent="blog"))
+    assert [node.is_in_passing for node in fold(story.events).invocations] == [False, True]
+
+    run = fold(story.add(flow_invoked("blog", 2, after_release=True)).events)
+
+    assert [node.is_in_passing for node in run.invocations] == [False, False]
     assert run.state == "answered"
 
 

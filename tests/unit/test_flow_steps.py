@@ -1,4 +1,4 @@
-"""How a flow's run moves: in its own task, in passing at a member's end, and while an ordinary task works."""
+"""How a flow's run moves in its own tasks, and while an ordinary task works."""
 
 from __future__ import annotations
 
@@ -7,92 +7,10 @@ from typing import Any
 import pytest
 
 from orchestrator import Agent, Flow, UserError, at_least, parallel, run_inline, sequence
-from orchestrator.cli.follow import read_events
-from orchestrator.cli.tree import RunNode, fold_events
-from orchestrator.engine import Engine, TaskResult
+from orchestrator.engine import TaskResult
 from orchestrator.errors import RunFailed
-from orchestrator.ledger.memory import MemoryLedger
-from orchestrator.perform import perform, start_next_members
-from orchestrator.registry import Registry
-from orchestrator.renewer import Renewer
-from orchestrator.settings import Settings
-from orchestrator.submission import new_run
 from orchestrator.testing import ScriptedModel
-
-
-def agent(name: str, *replies: str) -> Agent[Any]:
-    return Agent(name, model=ScriptedModel(list(replies)))
-
-
-class Process:
-    """One worker on a ledger in memory, whose messages the test hands over itself."""
-
-    def __init__(self, flow: Flow, tasks: Any = None) -> None:
-        self.ledger = MemoryLedger()
-        registry = Registry()
-        registry.add([flow])
-        self.engine = Engine(self.ledger, registry, Settings(), Renewer(self.ledger), tasks=tasks)
-
-    async def submit(self, flow: Flow, text: str) -> Any:
-        return await self.ledger.start(new_run(flow, text, run_id="run", settings=self.engine.settings))
-
-    async def perform(self, pointer: Any) -> Any:
-        """One message, as a worker's task performs it."""
-        performed = await perform(
-            self.engine, pointer.run_id, pointer.step, message_id=f"{pointer.run_id}.{pointer.step}", worker="w"
-        )
-        return performed, await start_next_members(self.engine, performed.pointers, worker="w")
-
-    async def tree(self) -> RunNode:
-        return fold_events("run", await read_events(self.ledger, "run"))
-
-
-async def test_the_next_member_starts_at_the_end_of_the_last_one() -> None:
-    flow = Flow("f", sequence(agent("a", "1"), agent("b", "2")))
-    process = Process(flow)
-    _, (first,) = await process.perform(await process.submit(flow, "x"))
-
-    _, following = await process.perform(first)
-
-    assert [pointer.task for pointer in following] == ["agents.b"]
-    assert (await process.ledger.summary("run")).status == "parked"  # type: ignore[union-attr]
-
-
-async def test_a_result_is_left_to_a_task_of_the_flows_own() -> None:
-    flow = Flow("f", sequence(agent("a", "1")))
-    process = Process(flow)
-    _, (first,) = await process.perform(await process.submit(flow, "x"))
-
-    _, (last,) = await process.perform(first)
-    performed, _ = await process.perform(last)
-
-    assert (last.task, last.step) == ("flows.f", 2)
-    assert performed.outcome.output == "1"
-
-
-@pytest.mark.parametrize("following", [str.upper, lambda text: 1 / 0])
-async def test_functions_run_in_a_task_of_the_flows_own(following: Any) -> None:
-    flow = Flow("f", sequence(agent("a", "one"), following))
-    process = Process(flow)
-    _, (first,) = await process.perform(await process.submit(flow, "x"))
-
-    _, (last,) = await process.perform(first)
-
-    assert last.task == "flows.f"
-    assert (await process.ledger.summary("run")).status == "queued"  # type: ignore[union-attr]
-
-
-async def test_a_flow_that_is_cancelled_in_between_ends_in_a_task_of_its_own() -> None:
-    flow = Flow("f", sequence(agent("a", "1"), agent("b", "2")))
-    process = Process(flow)
-    _, (first,) = await process.perform(await process.submit(flow, "x"))
-    performed = await perform(process.engine, first.run_id, 1, message_id="m", worker="w")
-    await process.ledger.cancel("run")
-
-    (last,) = await start_next_members(process.engine, performed.pointers, worker="w")
-
-    assert last.task == "flows.f"
-    assert (await process.perform(last))[0].outcome.kind == "cancelled"
+from tests.support.flow_process import Process, agent
 
 
 @pytest.mark.parametrize(("policy", "failures"), [("fail", 1), (at_least(3), 2)])

@@ -9,7 +9,4 @@ end
 if not check_holder(id, args.fence) then
   refuse('UNFINISHED')
 end
-set(id, 'status', 'done')
-drop_deadline(id)
-redis.call('PEXPIRE', run_key(id), settings.retention)
-redis.call('PEXPIRE', log_key(id), settings.retention)
+finish_run(id)

@@ -1,11 +1,11 @@
 -- How a holder writes, and how a run ends.
 
 -- A call is `started:<tool>`, then `settled`.
-local function settle_started_calls(id)
-  local fields, open = redis.call('HGETALL', run_key(id)), {}
-  for i = 1, #fields, 2 do
-    local call, tool = string.match(fields[i], '^call:(.*)$'), string.match(fields[i + 1], '^started:(.*)$')
-    if call and tool then
+local function settle_started_calls(id, calls)
+  local open = {}
+  for call, state in pairs(calls) do
+    local tool = string.match(state, '^started:(.*)$')
+    if tool then
       table.insert(open, {call, tool})
     end
   end
@@ -17,10 +17,12 @@ local function settle_started_calls(id)
 end
 
 local function set_outcome(id, outcome)
-  settle_started_calls(id)
+  count_waits(id)
+  local fields = redis.call('HGETALL', run_key(id))
+  settle_started_calls(id, fields_of('call', fields))
   add_entry(id, outcome)
   set(id, 'outcome', outcome)
-  for _, child in pairs(waits_of(id)) do
+  for _, child in pairs(fields_of('wait', fields)) do
     cancel_run(child)
   end
   -- For whoever waits for it now; a user who may not publish must not stop a run from ending.
@@ -99,17 +101,55 @@ local function record_entries(without_moves)
   set(id, unpack(fields))
 end
 
--- The run has an outcome (none given: it is cancelled) and its parent knows. It stays running until it is delivered.
+-- The run has an outcome (none given: it is cancelled) and its parent knows.
 local function end_run(outcome, is_cancelled)
   record_entries(is_cancelled)
   outcome = outcome or with_usage(with_reason(args.cancelled))
   set_outcome(args.run_id, outcome)
-  renew_lease(args.run_id)
   return outcome
+end
+
+-- The outcome that comes after the entries; another if the run is cancelled.
+local function end_with_outcome(size, is_cancelled)
+  check_size(size, args.at)
+  local counts = args.is_cancelled or not is_cancelled
+  return end_run(counts and ARGV[FIRST_ENTRY + #args.entries], is_cancelled)
+end
+
+-- Nothing is left to be done: the run expires after the retention.
+local function finish_run(id)
+  set(id, 'status', 'done')
+  drop_deadline(id)
+  redis.call('PEXPIRE', run_key(id), settings.retention)
+  redis.call('PEXPIRE', log_key(id), settings.retention)
+end
+
+-- What is left of the run is its delivery: by its holder, or by a task of its own if the holder has it in passing.
+local function keep_for_delivery(id)
+  if args.in_passing then
+    set(id, 'released', tostring(args.fence))
+    queue_run(id)
+    point_to(id)
+  else
+    renew_lease(id)
+  end
+end
+
+-- The outcome, if that was done before, and the answer was lost.
+local function kept_outcome()
+  local status, fence, outcome = unpack(redis.call('HMGET', run_key(args.run_id), 'status', 'fence', 'outcome'))
+  if status == 'queued' and fence == tostring(args.fence) and outcome then
+    point_to(args.run_id)
+    return outcome
+  end
 end
 
 -- The start of a hand-over or a park. An outcome: the run is cancelled and has ended instead.
 local function end_if_cancelled()
+  local kept = args.in_passing and kept_outcome()
+  if kept then
+    return kept
+  end
   local outcome, size, is_cancelled = check_holder(args.run_id, args.fence)
   if outcome then
     if not is_cancelled then
@@ -119,5 +159,9 @@ local function end_if_cancelled()
     return outcome
   end
   check_size(size, args.at)
-  return is_cancelled and end_run(nil, true)
+  if is_cancelled then
+    outcome = end_run(nil, true)
+    keep_for_delivery(args.run_id)
+    return outcome
+  end
 end

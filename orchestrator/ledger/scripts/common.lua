@@ -13,14 +13,14 @@ local function renew_lease(id)
   set_deadline(id, now + settings.lease)
 end
 
--- Not counted in the size: a holder's next write must not fail because somebody approved a call meanwhile.
-local function log_decision(id, entry)
+-- Without counting it in the size: for those that do that themselves, and for decisions, which are not counted.
+local function log_entry(id, entry)
   redis.call('XADD', log_key(id), '*', 'e', entry)
 end
 
 local function add_entries(id, entries)
   for _, entry in ipairs(entries) do
-    log_decision(id, entry)
+    log_entry(id, entry)
   end
   if #entries > 0 then
     redis.call('HINCRBY', run_key(id), 'size', #entries)
@@ -51,9 +51,9 @@ local function point_to_queued(id)
   end
 end
 
-local function queue_run(id)
-  set(id, 'status', 'queued', 'grace', settings.grace)
-  redis.call('HDEL', run_key(id), 'holder')
+local function queue_run(id, ...)
+  set(id, 'status', 'queued', 'grace', settings.grace, ...)
+  redis.call('HDEL', run_key(id), 'holder', 'resting')
   drop_deadline(id)
   set_deadline(id, now + settings.grace, true)
 end
@@ -61,9 +61,7 @@ end
 -- A parked run goes on, with or without all that it waited for. Until it parks again, a cancel finds its waits.
 local function wake(id)
   redis.call('HINCRBY', run_key(id), 'step', 1)
-  redis.call('HDEL', run_key(id), 'resting')
-  set(id, 'tries', 0)
-  queue_run(id)
+  queue_run(id, 'tries', 0)
   point_to(id)
 end
 

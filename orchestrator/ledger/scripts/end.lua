@@ -1,19 +1,17 @@
--- Commits an outcome and reports it to the parent; leaves the session. Answers the outcome that counts.
+-- Commits an outcome and leaves the session. Answers the outcome that counts, which is to be delivered.
 
 local id = args.run_id
 
-local outcome, size, cancel = check_holder(id, args.fence)
-if outcome then
-  point_to_queued(get(id, 'parent'))
-  if args.leaves then
-    leave_session(id, ARGV[FIRST_ENTRY + #args.entries + 1])
-  end
-  return {outcome, pointers}
+local kept = args.in_passing and kept_outcome()
+if kept then
+  return {kept, pointers}
 end
 
-check_size(size, args.at)
-local is_cancelled = cancel and not args.is_cancelled
-outcome = end_run(not is_cancelled and ARGV[FIRST_ENTRY + #args.entries], cancel)
+local outcome, size, cancel = check_holder(id, args.fence)
+if not outcome then
+  outcome = end_with_outcome(size, cancel)
+  keep_for_delivery(id)
+end
 if args.leaves then
   leave_session(id, ARGV[FIRST_ENTRY + #args.entries + 1])
 end

@@ -10,11 +10,12 @@ local function enter_lane(id, lane)
   set(id, 'lane', lane)
   if redis.call('SCARD', lane_key('queued', lane)) < settings.queued_per_lane then
     redis.call('SADD', lane_key('queued', lane), id)
-  else
-    local place = (get(id, 'priority') or 0) * 1e13 + now
-    redis.call('ZADD', lane_key('held', lane), place, id)
-    set_deadline(id, now + settings.held_back)
+    return true
   end
+  local place = (get(id, 'priority') or 0) * 1e13 + now
+  redis.call('ZADD', lane_key('held', lane), place, id)
+  set_deadline(id, now + settings.held_back)
+  return false
 end
 
 local function is_held_back(id)

@@ -3,43 +3,38 @@
 -- A wait is a field of the run: `wait:<call id>` with the child's id. A child's end then costs the same, however many
 -- others are waited for.
 local function open_wait(id, call, child)
-  local is_new = redis.call('HSET', run_key(id), 'wait:' .. call, child)
-  redis.call('HINCRBY', run_key(id), 'open_waits', is_new)
+  return redis.call('HSET', run_key(id), 'wait:' .. call, child)
 end
 
--- They used to be one field, in JSON. A run that was parked so gets the others.
-local function split_waits(id)
-  local waits = get(id, 'waits')
+-- How many are open. They used to be one field, in JSON: a run that was parked so gets the others.
+local function count_waits(id)
+  local open, waits = unpack(redis.call('HMGET', run_key(id), 'open_waits', 'waits'))
+  open = tonumber(open) or 0
   if waits then
     redis.call('HDEL', run_key(id), 'waits')
     for call, child in pairs(cjson.decode(waits)) do
-      open_wait(id, call, child)
+      open = open + open_wait(id, call, child)
     end
+    set(id, 'open_waits', open)
   end
+  return open
 end
 
-local function has_waits(id)
-  return (tonumber(get(id, 'open_waits')) or 0) > 0
+-- A hash's fields whose name begins with a word and a colon, by the rest of their name.
+local function fields_of(kind, fields)
+  local found = {}
+  for i = 1, #fields, 2 do
+    local name = string.match(fields[i], '^' .. kind .. ':(.*)$')
+    if name then
+      found[name] = fields[i + 1]
+    end
+  end
+  return found
 end
 
 -- The children by call id.
 local function waits_of(id)
-  split_waits(id)
-  local waits, fields = {}, has_waits(id) and redis.call('HGETALL', run_key(id)) or {}
-  for i = 1, #fields, 2 do
-    local call = string.match(fields[i], '^wait:(.*)$')
-    if call then
-      waits[call] = fields[i + 1]
-    end
-  end
-  return waits
-end
-
-local function forget_waits(id)
-  for call in pairs(waits_of(id)) do
-    redis.call('HDEL', run_key(id), 'wait:' .. call)
-  end
-  redis.call('HDEL', run_key(id), 'open_waits')
+  return count_waits(id) > 0 and fields_of('wait', redis.call('HGETALL', run_key(id))) or {}
 end
 
 local function tell_holder(id)
@@ -81,8 +76,8 @@ end
 -- The hash may exist without a status: a cancel came first and left its flag, which stays.
 local function create_run(new, entry)
   local id = new.run_id
-  local fields = {'step', 1, 'fence', 0, 'tries', 0, 'size', 0, 'started_at', now,
-    'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation}
+  local fields = {'status', 'queued', 'grace', settings.grace, 'step', 1, 'fence', 0, 'tries', 0, 'size', 1,
+    'started_at', now, 'task', new.task, 'digest', new.digest, 'note', new.note, 'continuation', new.continuation}
   for _, field in ipairs({'queue', 'priority', 'parent', 'parent_call', 'tags', 'metadata', 'budget', 'retry_of'}) do
     if new[field] then
       table.insert(fields, field)
@@ -92,8 +87,8 @@ local function create_run(new, entry)
   set(id, unpack(fields))
   set_end(id, new)
   redis.call('PERSIST', run_key(id))
-  add_entry(id, entry)
-  queue_run(id)
+  log_entry(id, entry)
+  set_deadline(id, now + settings.grace, true)
   if not new.parent then
     redis.call('ZADD', settings.runs, now, id)
     redis.call('ZREMRANGEBYRANK', settings.runs, 0, -settings.runs_kept - 1)
@@ -108,14 +103,18 @@ local function check_digest(new)
 end
 
 local function start_run(new, entry)
-  if not get(new.run_id, 'status') then
-    create_run(new, entry)
-    if new.lane then
-      enter_lane(new.run_id, new.lane)
+  local id = new.run_id
+  local status, step = unpack(redis.call('HMGET', run_key(id), 'status', 'step'))
+  if status then
+    if status == 'queued' and step == '1' and not is_held_back(id) then
+      point_to(id)
     end
+    return
   end
-  if get(new.run_id, 'step') == '1' and not is_held_back(new.run_id) then
-    point_to_queued(new.run_id)
+  create_run(new, entry)
+  if not new.lane or enter_lane(id, new.lane) then
+    table.insert(pointers,
+      {id, 1, new.task, new.queue or false, new.priority or false, new.note, new.continuation})
   end
 end
 
@@ -137,13 +136,13 @@ local function close_wait(id, wait, entry, outcome)
   if get(id, 'status') ~= 'parked' then
     return
   end
-  split_waits(id)
+  local open = count_waits(id) - 1
   if redis.call('HDEL', run_key(id), 'wait:' .. wait) == 0 then
     return
   end
   add_entry(id, entry)
-  set(id, 'open_waits', get(id, 'open_waits') - 1)
-  if is_one_failure_too_many(id, outcome) or not has_waits(id) then
+  set(id, 'open_waits', open)
+  if is_one_failure_too_many(id, outcome) or open == 0 then
     wake(id)
   end
 end
