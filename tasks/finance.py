@@ -117,6 +117,7 @@ fundamentals = Agent[None](
         "same turn; calculate nothing that a tool calculates. Judge in two sentences, and name the figures."
     ),
     tools=[quarterly_figures, key_ratios],
+    model_settings=ModelSettings(tool_choice="required"),
     output_type=Analysis,
     rehearsal=rehearsal.fundamentals,
 )
@@ -128,6 +129,7 @@ risks = Agent[None](
         "filings. Judge in two sentences: the largest risk, and what it would cost. Name amounts and dates."
     ),
     tools=[search_filings],
+    model_settings=ModelSettings(tool_choice="required"),
     output_type=Analysis,
     rehearsal=rehearsal.risks,
 )
@@ -153,10 +155,12 @@ writer = Agent[None](
 verifier = Agent[None](
     name="finance.verifier",
     instructions=(
-        "You check a financial report before it goes out. Look up the figures that it names with your tools. List what "
-        "is wrong, contradictory or without a source, each with what is right. Matters of style are not yours."
+        "You check a financial report before it goes out. Look up the figures that it names with your tools, and "
+        "search the filings for its other facts: names, dates, events. List what is wrong, contradictory, without a "
+        "source or in no filing, each with what is right. Matters of style are not yours."
     ),
-    tools=[quarterly_figures, key_ratios],
+    tools=[quarterly_figures, key_ratios, search_filings],
+    model_settings=ModelSettings(tool_choice="required"),
     output_type=Verification,
     rehearsal=rehearsal.verifier,
 )
