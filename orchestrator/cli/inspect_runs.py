@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from orchestrator.cli.stuck import Waiting, child_waits
+from orchestrator.cli.stuck import Waiting, child_waits, lost_wait
 from orchestrator.entries import Invoked
 from orchestrator.ledger.base import Ledger, RunSummary
 
@@ -33,6 +33,17 @@ async def inspect_run(ledger: Ledger, run_id: str) -> tuple[Waiting, str | None]
 
 
 async def _inspect(ledger: Ledger, run: RunSummary, deadline: float | None) -> Waiting:
+    waiting = await _read_others(ledger, run, deadline)
+    if lost_wait(waiting) is None:
+        return waiting
+    # What it waits for may have ended, and woken it, since the run was read.
+    again = await ledger.summary(run.run_id)
+    if again is None or again.step == run.step:
+        return waiting
+    return await _read_others(ledger, again, await ledger.deadline(run.run_id))
+
+
+async def _read_others(ledger: Ledger, run: RunSummary, deadline: float | None) -> Waiting:
     waits = child_waits(run) if run.status == "parked" else {}
     return Waiting(run, deadline, dict(zip(waits, await _summaries(ledger, waits.values()), strict=True)))
 

@@ -162,6 +162,33 @@ async def test_runs_are_read_with_what_they_wait_for() -> None:
     assert await inspect_run(ledger, "unknown") is None
 
 
+class ChildEndsMeanwhile(MemoryLedger):
+    """The child ends, and wakes its parent, after that was read and before the child is."""
+
+    async def summary(self, run_id: str) -> RunSummary | None:
+        known = await super().summary(CHILD)
+        if run_id == CHILD and known and known.status == "queued":
+            child = await self.claim(CHILD, 1, message_id="m", worker="w1@host")
+            assert child
+            await self.end(child, child.size, [], Outcome(kind="answer", output="done"))
+        return await super().summary(run_id)
+
+
+async def test_a_run_whose_child_ends_while_it_is_read_is_not_stuck() -> None:
+    ledger = ChildEndsMeanwhile(clock=lambda: NOW)
+    await ledger.start(new_run("run"))
+    claimed = await ledger.claim("run", 1, message_id="m", worker="w1@host")
+    assert claimed is not None
+    child = new_run(CHILD, parent=("run", "c1"))
+    await ledger.park(claimed, claimed.size, [Parked(waits={"c1": CHILD})], children=[child], note="asks")
+
+    found = await inspect_run(ledger, "run")
+
+    assert found
+    assert stuck(found[0]) == []
+    assert (found[0].run.status, found[0].deadline) == ("queued", NOW + 5)
+
+
 def new_run(run_id: str, **fields: Any) -> NewRun:
     entry = RunInput(agent="clerk", items=[{"role": "user", "content": "hi"}])
     return NewRun(run_id=run_id, task="agents.clerk", digest="d", entry=entry, **fields)
