@@ -96,6 +96,11 @@ class Performed:
     woken: Claim | None = None
     """The flow that this end has woken. `perform` starts its next members."""
 
+    @property
+    def to_close(self) -> Claim | None:
+        """Of the run that is to be closed, once its outcome is delivered."""
+        return self.claim if self.kind == "ended" and not self.is_done else None
+
 
 STALE = Performed("stale", "")
 """Nothing to say: whoever has taken the step over says what came of it."""

@@ -34,9 +34,9 @@ logger = logging.getLogger(__name__)
 class FlowInvocation:
     """Moves one flow's run on. Use once."""
 
-    def __init__(self, engine: Engine, claim: Claim, *, in_passing: bool = False) -> None:
+    def __init__(self, engine: Engine, claim: Claim) -> None:
         self._engine = engine
-        self._in_passing = in_passing
+        self._in_passing = claim.is_in_passing
         """Do no more than start the next members, or set the outcome: no task of the flow's own runs code here."""
         self._claim = claim
         self._state = fold(claim.entries)

@@ -55,16 +55,16 @@ async def _start_next_members(engine: Engine, claim: Claim) -> list[Pointer]:
     Should this process die meanwhile, or the ledger be out of reach, the flow's step is published after the grace.
     """
     try:
-        if claim.damage is None and (invocation := _in_passing(engine, claim)):
-            return (await invocation.perform()).pointers
+        if claim.damage is None and (flow := _read_flow(engine, claim)):
+            return (await flow.perform()).pointers
         return await engine.ledger.release(claim, claim.size, [])  # its own task says what is wrong
     except (LedgerError, Fenced):
         return []
 
 
-def _in_passing(engine: Engine, claim: Claim) -> FlowInvocation | None:
+def _read_flow(engine: Engine, claim: Claim) -> FlowInvocation | None:
     try:
-        return FlowInvocation(engine, claim, in_passing=True)
+        return FlowInvocation(engine, claim)
     except OrchestratorError:
         return None
 

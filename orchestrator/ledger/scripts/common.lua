@@ -40,9 +40,14 @@ local function fill(template, fields)
   return cjson.encode(entry)
 end
 
+-- What is missing is false: an answer ends at the first nil.
+local function add_pointer(id, step, task, queue, priority, note, continuation)
+  table.insert(pointers, {id, step, task, queue or false, priority or false, note, continuation})
+end
+
 local function point_to(id)
-  local fields = redis.call('HMGET', run_key(id), 'step', 'task', 'queue', 'priority', 'note', 'continuation')
-  table.insert(pointers, {id, unpack(fields)})
+  add_pointer(id, unpack(redis.call('HMGET', run_key(id), 'step', 'task', 'queue', 'priority', 'note',
+    'continuation')))
 end
 
 local function point_to_queued(id)

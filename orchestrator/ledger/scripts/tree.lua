@@ -113,8 +113,7 @@ local function start_run(new, entry)
   end
   create_run(new, entry)
   if not new.lane or enter_lane(id, new.lane) then
-    table.insert(pointers,
-      {id, 1, new.task, new.queue or false, new.priority or false, new.note, new.continuation})
+    add_pointer(id, 1, new.task, new.queue, new.priority, new.note, new.continuation)
   end
 end
 
