@@ -36,11 +36,12 @@ from orchestrator.events import Event
 def event_line(event: Event, tree: RunTree) -> str | None:
     """One event, after the tree has taken it in.
 
-    `None`: a claim in passing, which may leave its step to a task; the line of what it does names the step.
+    `None`: a claim in passing, which may leave its step to a task; the line of what it does names the step. And a claim
+    that only delivers an outcome, which has been told.
     """
-    if isinstance(event.entry, Invoked) and event.entry.in_passing:
-        return None
     run = tree.node(event.run_id)
+    if isinstance(event.entry, Invoked) and (event.entry.in_passing or run.outcome is not None):
+        return None
     moment = time.strftime("%H:%M:%S", time.localtime(event.at)) + f".{int(event.at * 1000) % 1000:03}"
     depth = "" if run is tree.root else "  "
     return f"{moment}  {depth}{run.active}: {describe_event(event, run)}"
@@ -83,7 +84,8 @@ def describe_event(event: Event, run: RunNode) -> str:
             return describe_notice(entry)
         case Outcome():
             took = format_seconds(event.at - run.began_at)
-            return _after(entry.choices, f"{run.state} after {took}: {clip(outcome_text(run), 160)}")
+            said = f"{run.state} after {took}: {clip(outcome_text(run), 160)}"
+            return _describe_passing(run) + _after(entry.choices, said)
         case _:
             assert_never(entry)
 

@@ -88,6 +88,15 @@ def refine_story() -> Story:
     return story.add(Outcome(kind="answer", output="A post.", agent="blog", choices=won))
 
 
+def passing_story() -> Story:
+    """A flow that ends in passing, with its last member; a task then delivers."""
+    story = Story().add(given("blog", "tea")).add(flow_invoked("blog", 1)).add(Parked(waits={"1.facts": CHILD}))
+    facts = Outcome(kind="answer", output="Facts.", agent="facts")
+    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=facts)).add(flow_invoked("blog", 2, in_passing=True))
+    story.add(Outcome(kind="answer", output="Facts.", agent="blog"))
+    return story.add(flow_invoked("blog", 2, after_release=True))
+
+
 def given(agent: str, text: str, call: ToolCall | None = None) -> RunInput:
     """What a run was given."""
     return RunInput(agent=agent, items=[{"role": "user", "content": text}], call=call)

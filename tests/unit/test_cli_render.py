@@ -15,7 +15,7 @@ from orchestrator.cli.render import FRAMES, render_run
 from orchestrator.cli.tree import RunTree, fold_events
 from orchestrator.cli.views import _Newest
 from orchestrator.entries import Outcome, ToolCall, load_entry
-from tests.support.run_events import RUN, Story, given, invoked, refine_story, reply, support_story
+from tests.support.run_events import RUN, Story, given, invoked, passing_story, refine_story, reply, support_story
 
 
 def draw(picture: object, *, width: int = 160, height: int = 50) -> str:
@@ -121,6 +121,15 @@ def test_the_lines_of_a_flow_name_each_step_once_and_say_what_its_code_decided()
         "blog: 2.refine/draft[2] ended: answer",
         "blog: step 3 on llm1@host",
         "blog: 2.refine: passed in round 2; answered after 0.90 s: A post.",
+    ]
+
+
+def test_a_flow_that_ends_in_passing_names_that_step_once_too() -> None:
+    found = [line.partition("  ")[2] for line in lines_of(passing_story())]
+
+    assert found[-2:] == [
+        "blog: 1.facts ended: answer",
+        "blog: step 2 in passing on llm1@host: answered after 0.50 s: Facts.",
     ]
 
 

@@ -13,10 +13,10 @@ from tests.support.run_events import (
     CHILD,
     RUN,
     Story,
-    flow_invoked,
     given,
     handed_off,
     invoked,
+    passing_story,
     reply,
     support_story,
     tool_call,
@@ -164,14 +164,11 @@ def test_a_delivery_after_the_end_is_no_invocation() -> None:
 
 
 def test_a_flow_that_ended_in_passing_has_the_task_that_delivers() -> None:
-    story = Story().add(given("blog", "tea")).add(flow_invoked("blog", 1)).add(Parked(waits={"1.facts": CHILD}))
-    facts = Outcome(kind="answer", output="Facts.", agent="facts")
-    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=facts)).add(flow_invoked("blog", 2, in_passing=True))
-    story.add(Outcome(kind="answer", output="Facts.", agent="blog"))
-    assert [node.is_in_passing for node in fold(story.events).invocations] == [False, True]
+    events = passing_story().events
 
-    run = fold(story.add(flow_invoked("blog", 2, after_release=True)).events)
+    ended, run = fold(events[:-1]), fold(events)
 
+    assert [node.is_in_passing for node in ended.invocations] == [False, True]
     assert [node.is_in_passing for node in run.invocations] == [False, False]
     assert run.state == "answered"
 
