@@ -94,12 +94,15 @@ class Performed:
     is_done: bool = False
     """There is nothing to deliver, and nothing to close: the run's parent knows."""
     woken: Claim | None = None
-    """The flow that this end has woken. `perform` starts its next members."""
+    """The flow that this end has woken. `perform` lets it go on."""
+    ended_flows: list[Performed] = field(default_factory=list)
+    """Flows that have ended with this run, the inner ones first. Their outcomes are to be delivered, too."""
 
     @property
-    def to_close(self) -> Claim | None:
-        """Of the run that is to be closed, once its outcome is delivered."""
-        return self.claim if self.kind == "ended" and not self.is_done else None
+    def to_close(self) -> list[Claim]:
+        """Of the runs that are to be closed, once their outcomes are delivered."""
+        ends = [one for one in (self, *self.ended_flows) if one.kind == "ended" and not one.is_done]
+        return [one.claim for one in ends if one.claim]
 
 
 STALE = Performed("stale", "")

@@ -37,7 +37,7 @@ class FlowInvocation:
     def __init__(self, engine: Engine, claim: Claim) -> None:
         self._engine = engine
         self._in_passing = claim.is_in_passing
-        """Do no more than start the next members, or set the outcome: no task of the flow's own runs code here."""
+        """Start the next members, or end. The user's functions run in a task of the flow's own, and not here."""
         self._claim = claim
         self._state = fold(claim.entries)
         self._flow = engine.registry.flow(self._state.agent)
@@ -177,13 +177,9 @@ class FlowInvocation:
         return resting(self._claim, await self._recorder.rest())
 
     async def _end_cancelled(self) -> Performed:
-        if self._in_passing and self._claim.parent:
-            return await self._leave()
         return ended(self._claim, await self._recorder.end_cancelled())
 
     async def _end(self, outcome: Outcome) -> Performed:
-        if self._in_passing and self._claim.parent:
-            return await self._leave()  # so that Flower shows its end
         outcome = outcome.model_copy(update={"choices": self._take_choices()})
         return ended(self._claim, await self._recorder.end(outcome))
 

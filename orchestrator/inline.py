@@ -135,8 +135,8 @@ async def _is_parked(engine: Engine, run_id: str) -> bool:
 
 async def _perform(engine: Engine, pointer: Pointer) -> Performed:
     performed = await perform(engine, pointer.run_id, pointer.step, message_id=str(uuid.uuid4()), worker="inline")
-    if performed.to_close is not None:
-        await engine.ledger.close(performed.to_close)
+    for claim in performed.to_close:
+        await engine.ledger.close(claim)
     return performed
 
 

@@ -11,7 +11,7 @@ from orchestrator.exchange import exchange_of
 from orchestrator.flow_invocation import FlowInvocation
 from orchestrator.holding import ended, is_of_session
 from orchestrator.invocation import Invocation
-from orchestrator.ledger.base import Claim, Fenced, NewRun, Pointer
+from orchestrator.ledger.base import Claim, Fenced, NewRun
 from orchestrator.queued_tool import QueuedTool
 from orchestrator.state import fold
 
@@ -33,11 +33,7 @@ async def perform(
         invocation = _invocation_of(engine, claim)
     except OrchestratorError as error:
         return await _refuse(engine, claim, error)
-    performed = await invocation.perform()
-    if performed.woken is None:
-        return performed
-    started = await _start_next_members(engine, performed.woken)
-    return replace(performed, pointers=[*performed.pointers, *started], woken=None)
+    return await _go_on_with_flows(engine, await invocation.perform())
 
 
 def _invocation_of(engine: Engine, claim: Claim) -> Invocation | FlowInvocation | QueuedTool:
@@ -49,17 +45,29 @@ def _invocation_of(engine: Engine, claim: Claim) -> Invocation | FlowInvocation 
     return Invocation(engine, claim)
 
 
-async def _start_next_members(engine: Engine, claim: Claim) -> list[Pointer]:
-    """Let a flow that a member's end has woken start its next members here, without a message of its own.
+async def _go_on_with_flows(engine: Engine, performed: Performed) -> Performed:
+    """Move on the flow that a run's end has woken, and the flow that wakes with the end of that one, and so on."""
+    pointers, ended_flows, woken = list(performed.pointers), [], performed.woken
+    while woken is not None:
+        moved = await _go_on_in_passing(engine, woken)
+        pointers += moved.pointers
+        ended_flows += [replace(moved, pointers=[])] if moved.kind == "ended" else []
+        woken = moved.woken
+    return replace(performed, pointers=pointers, ended_flows=ended_flows, woken=None)
+
+
+async def _go_on_in_passing(engine: Engine, claim: Claim) -> Performed:
+    """Let a flow that a member's end has woken start its next members here, or end, without a message of its own.
 
     Should this process die meanwhile, or the ledger be out of reach, the flow's step is published after the grace.
     """
     try:
         if claim.damage is None and (flow := _read_flow(engine, claim)):
-            return (await flow.perform()).pointers
-        return await engine.ledger.release(claim, claim.size, [])  # its own task says what is wrong
+            return await flow.perform()
+        pointers = await engine.ledger.release(claim, claim.size, [])  # its own task says what is wrong
+        return Performed("released", "", claim, pointers=pointers)
     except (LedgerError, Fenced):
-        return []
+        return STALE
 
 
 def _read_flow(engine: Engine, claim: Claim) -> FlowInvocation | None:

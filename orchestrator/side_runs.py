@@ -112,8 +112,8 @@ def carry_out_here(engine: Callable[[], Engine], publish: Callable[[Sequence[Poi
         message_id = f"beside/{uuid.uuid4()}"
         performed = await perform(engine(), pointer.run_id, pointer.step, message_id=message_id, worker=worker)
         await _try_to_publish(publish, performed.pointers)
-        if performed.to_close is not None:
-            await engine().ledger.close(performed.to_close)
+        for claim in performed.to_close:
+            await engine().ledger.close(claim)
 
     return carry_out
 

@@ -10,15 +10,19 @@ FLUSH_SECONDS = 0.25
 """How much later Flower hears of a task."""
 
 
-class SentEvents:
-    """What Celery tells of a message that was sent, on its way into the batch."""
+class TaskEvents:
+    """The way into the batch for what does not come from Celery's consumer."""
 
     def __init__(self, dispatcher: Any) -> None:
         self._dispatcher = dispatcher
 
-    def publish(self, type: str, fields: dict[str, Any], producer: Any, **options: Any) -> None:
-        """Take an event; as the dispatcher's own method, but nothing is published now."""
+    def send(self, type: str, **fields: Any) -> None:
+        """Take an event."""
         self._dispatcher.send(type, **fields)
+
+    def publish(self, type: str, fields: dict[str, Any], producer: Any, **options: Any) -> None:
+        """Take what Celery tells of a message that was sent; nothing is published now."""
+        self.send(type, **fields)
 
 
 class EventBatches(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -36,7 +40,7 @@ class EventBatches(bootsteps.StartStopStep):  # type: ignore[misc]
         if consumer.hub and dispatcher and dispatcher.on_send_buffered:
             dispatcher.on_send_buffered = None
             self._timer = consumer.hub.call_repeatedly(FLUSH_SECONDS, dispatcher.flush)
-            consumer.app.orchestrator.publisher.events = SentEvents(dispatcher)
+            consumer.app.orchestrator.publisher.events = TaskEvents(dispatcher)
 
     def stop(self, consumer: Any) -> None:
         """What the last tasks say is sent at once: nobody turns the hub any more."""

@@ -59,22 +59,28 @@ class CeleryPublisher:
     def _send(self, producer: Any, pointer: Pointer) -> None:
         """Not by `send_task`: in a producer, that subscribes to the result of every step and never unsubscribes."""
         amqp = self._app.amqp
-        kwargs = write_step(pointer)
-        route = amqp.router.route(_options(pointer), pointer.task, (), kwargs)
-        continuation = write_continuation(pointer.continuation)
-        message = amqp.create_task_message(
-            task_id(pointer.run_id, pointer.step),
-            pointer.task,
-            kwargs=kwargs,
-            create_sent_event=self._app.conf.task_send_sent_event,
-            parent_id=_parent_of(pointer),
-            argsrepr=f"({pointer.note!r},)",
-            kwargsrepr=f"{{'run': {pointer.run_id!r}, 'step': {pointer.step}}}",
-            **{**continuation, "root_id": continuation["root_id"] or pointer.run_id},
-        )
+        message = make_step_message(self._app, pointer)
+        route = amqp.router.route(_options(pointer), pointer.task, (), message.body[1])
+        if not self._app.conf.task_send_sent_event:
+            message = message._replace(sent_event=None)
         amqp.send_task_message(
             producer, pointer.task, message, serializer="json", event_dispatcher=self.events, **route
         )
+
+
+def make_step_message(app: Celery, pointer: Pointer) -> Any:
+    """What Celery sends for a step: headers, properties, body, and the fields of the event that says so."""
+    continuation = write_continuation(pointer.continuation)
+    return app.amqp.create_task_message(
+        task_id(pointer.run_id, pointer.step),
+        pointer.task,
+        kwargs=write_step(pointer),
+        create_sent_event=True,
+        parent_id=_parent_of(pointer),
+        argsrepr=f"({pointer.note!r},)",
+        kwargsrepr=f"{{'run': {pointer.run_id!r}, 'step': {pointer.step}}}",
+        **{**continuation, "root_id": continuation["root_id"] or pointer.run_id},
+    )
 
 
 def _options(pointer: Pointer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Task
 from celery.exceptions import Ignore, Reject
 
+from orchestrator.celery.in_passing import deliver_in_passing
 from orchestrator.celery.message import refuse_without_input
 from orchestrator.celery.outcome_backend import OutcomeBackend
 from orchestrator.celery.schedules import run_id_of_tick
@@ -73,8 +74,9 @@ class InvocationTask(Task):  # type: ignore[misc]
             raise UserError(
                 f"`{self.name}` runs on workers only: a run goes on in other tasks. Here, use run_inline()."
             )
-        performed = self._perform(args, kwargs)
+        performed: Performed = self.request.get("performed") or self._perform(args, kwargs)
         self._publish(performed.pointers)
+        self.request.ended_flows = performed.ended_flows
         if performed.kind != "ended":
             return self._pass_on(performed.note)
         assert performed.outcome is not None
@@ -125,6 +127,11 @@ class InvocationTask(Task):  # type: ignore[misc]
         """The same for a run that failed. A failed publish inside the tracer leaves the run open."""
         if isinstance(exc, OrchestratorError):
             self._close()
+
+    def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """The run is dealt with: flows that have ended with it have their turn."""
+        for flow in self.request.get("ended_flows", ()):
+            deliver_in_passing(self, flow)
 
     def _close(self) -> None:
         claim = getattr(self.request, "delivers", None)

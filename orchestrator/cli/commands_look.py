@@ -102,7 +102,7 @@ def _print_rest(node: RunNode, flower_url: str | None) -> None:
         f"({usage.input_tokens:,} in, {usage.output_tokens:,} out)" + (f", cost {node.cost:.6g}" if node.cost else "")
     )
     if flower_url:
-        for invocation in (found for found in node.invocations if not found.is_in_passing):
+        for invocation in (found for found in node.invocations if found.has_task):
             say(f"Flower: {flower_url}/task/{invocation.task_id}  {invocation.name}")
 
 

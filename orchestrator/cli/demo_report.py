@@ -74,7 +74,7 @@ def print_reports(
 def invocations_of(run: RunNode) -> Iterator[InvocationNode]:
     """The Celery tasks of a run and of all below it."""
     for node in run.walk():
-        yield from (found for found in node.invocations if not found.is_in_passing)
+        yield from (found for found in node.invocations if found.has_task)
 
 
 def _print_report(title: str, run: RunNode) -> None:

@@ -52,7 +52,7 @@ class TurnNode:
 
 @dataclass
 class InvocationNode:
-    """One claim of the run: a Celery task, unless it was in passing."""
+    """One claim of the run."""
 
     step: int
     task: str
@@ -66,7 +66,9 @@ class InvocationNode:
     moves: list[CallNode | Choice] = field(default_factory=list)
     """The members that a flow has started, and what its code has decided, in order."""
     is_in_passing: bool = False
-    """Whether a member's process did it for the flow, without a task of its own."""
+    """Whether a member's task did it for the flow."""
+    has_task: bool = True
+    """Whether it is a Celery task: in passing, only the step is that ends the flow."""
 
     @property
     def name(self) -> str:
@@ -75,7 +77,7 @@ class InvocationNode:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has come of it: it gave its step back at once, as one that passes a flow's end does."""
+        """Whether nothing has come of it: it gave its step back at once, for a task that may run a flow's functions."""
         return not self.turns and not self.moves
 
 

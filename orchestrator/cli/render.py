@@ -105,7 +105,7 @@ def _add_invocations(tree: Tree, run: RunNode, now: float, ids: bool) -> None:
 def _invocation_line(invocation: InvocationNode, now: float, ids: bool) -> Text:
     took = format_seconds((invocation.ended_at or now) - invocation.began_at)
     kind = {"tools": "tool ", "flows": "flow "}.get(invocation.task.partition(".")[0], "")
-    task = "in passing" if invocation.is_in_passing else f"task {invocation.task_id}"
+    task = f"task {invocation.task_id}" if invocation.has_task else "in passing"
     where = f"  on {invocation.worker}  {took}" + (f"  {task}" if ids else "")
     return _line((f"step {invocation.step}  ", "dim"), (kind, "dim"), (invocation.name, "bold blue"), (where, "dim"))
 

@@ -115,8 +115,6 @@ def _reason(entry: Parked) -> str:
 
 def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
     if run.outcome is not None:  # only the delivery of what is known already
-        if run.invocations and run.invocations[-1].step == entry.step:
-            run.invocations[-1].is_in_passing = False  # it has a task after all
         return
     if run.invocations and run.invocations[-1].ended_at is None:
         run.invocations[-1].is_lost = not entry.after_release
@@ -124,7 +122,7 @@ def _apply_invocation(run: RunNode, entry: Invoked, at: float) -> None:
         if entry.after_release and run.invocations[-1].is_empty:
             run.invocations.pop()
     node = InvocationNode(entry.step, entry.task, task_id(run.run_id, entry.step), entry.worker, at)
-    node.is_in_passing = entry.in_passing
+    node.is_in_passing, node.has_task = entry.in_passing, not entry.in_passing
     run.invocations.append(node)
     run.state = "running"
 
@@ -214,6 +212,8 @@ def _apply_outcome(run: RunNode, entry: Outcome, at: float) -> None:
         if call.ended_at is None:
             _settle(run, call.call_id, "ignored" if call.state == "asked" else "failed", at)
     _close_invocation(run, at)
+    if run.invocations:
+        run.invocations[-1].has_task = True  # the one that delivers
 
 
 def _close_invocation(run: RunNode, at: float) -> None:

@@ -188,14 +188,15 @@ class MemoryLedger(MemoryClaims, MemoryInspection, Ledger):
         return Notice(run.cancel, self.is_watched(run.run_id), self._runs.spent(run), run.pause is not None)
 
     def _begin_move(self, claim: Claim, at: int, writing: Writing) -> MemoryRun:
-        run = self._runs.find_kept(claim) or self._runs.find_held(claim)
+        run = self._runs.find_held(claim)
         if run.outcome and run.cancel:
             raise CancelledMeanwhile(run.outcome, [*pointers_to(run), *self._runs.pointers_to_parent(run)])
         if run.outcome:
             raise refusals.ended(run.run_id)
         run.check_size(at)
         if run.cancel:
-            pointers = self._runs.end(run, writing) + self._runs.keep_for_delivery(run, claim)
+            pointers = self._runs.end(run, writing)
+            self._runs.keep_for_delivery(run)
             raise CancelledMeanwhile(run.outcome or entry_rules.cancelled_outcome(run.cancel_reason), pointers)
         self._runs.record(run, writing)
         return run

@@ -47,14 +47,13 @@ class MemoryClaims(MemoryLive, MemorySessions):
         exchange: Sequence[Item] | None = None,
         taker: Taker | None = None,
     ) -> Ended:
-        run = self._runs.find_ended(claim, "done") if claim.parent else self._runs.find_kept(claim)
-        run = run or self._runs.find_held(claim)
+        run = (claim.parent and self._runs.find_done(claim)) or self._runs.find_held(claim)
         pointers = [*pointers_to(run), *self._runs.pointers_to_parent(run)]
         if run.outcome is None:
             run.check_size(at)
             writing = read_entries(entries, usage=None if outcome.usage == Usage() else outcome.usage)
             pointers = self._runs.end(run, writing, None if run.cancel and outcome.kind != "cancelled" else outcome)
-            pointers += [] if run.parent else self._runs.keep_for_delivery(run, claim)
+            self._runs.keep_for_delivery(run)
         counts = run.outcome or outcome
         if run.parent:
             self._runs.finish(run)
@@ -62,7 +61,7 @@ class MemoryClaims(MemoryLive, MemorySessions):
         return Ended(counts, pointers + ([] if exchange is None else self._leave(run, exchange)))
 
     async def close(self, claim: Claim) -> None:
-        if self._runs.find_ended(claim, "done"):
+        if self._runs.find_done(claim):
             return
         run = self._runs.find_held(claim)
         if run.outcome is None:
@@ -84,6 +83,7 @@ class MemoryClaims(MemoryLive, MemorySessions):
             outcome=run.outcome,
             parent=run.parent,
             continuation=run.continuation,
+            priority=run.priority,
             watched=self.is_watched(run.run_id),
             spent=self._runs.spent(run),
             pause=run.pause is not None,

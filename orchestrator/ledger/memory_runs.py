@@ -12,7 +12,7 @@ from dataclasses import replace
 from orchestrator.budget import Spent
 from orchestrator.entries import Decided, EntryBase, Outcome, dump_entry, load_entry
 from orchestrator.ledger import entry_rules, refusals
-from orchestrator.ledger.base import CANCELS_KEPT, Claim, LedgerSettings, NewRun, Pointer, Status
+from orchestrator.ledger.base import CANCELS_KEPT, Claim, LedgerSettings, NewRun, Pointer
 from orchestrator.ledger.entry_rules import Writing
 from orchestrator.ledger.live import Position
 from orchestrator.ledger.memory_lanes import MemoryLanes
@@ -59,10 +59,10 @@ class MemoryRuns:
         moved = run.status == "parked" or (run.status == "queued" and run.step != claim.step)
         return run if moved else None
 
-    def find_ended(self, claim: Claim, status: Status) -> MemoryRun | None:
-        """The run, if it has ended under this claim, and is `done` or `queued` for a task that delivers."""
+    def find_done(self, claim: Claim) -> MemoryRun | None:
+        """The run, if it is done under this claim."""
         run = self.find(claim.run_id)
-        return run if run and run.outcome and (run.status, run.fence) == (status, claim.fence) else None
+        return run if run and (run.status, run.fence) == ("done", claim.fence) else None
 
     def pointers_to_parent(self, run: MemoryRun) -> list[Pointer]:
         """What the parent has to be told again, if it is queued."""
@@ -266,17 +266,9 @@ class MemoryRuns:
         self.record(run, replace(writing, entries=happened))
         return self.set_outcome(run, outcome or with_usage(run, entry_rules.cancelled_outcome(run.cancel_reason)))
 
-    def keep_for_delivery(self, run: MemoryRun, claim: Claim) -> list[Pointer]:
-        """What is left is the outcome's delivery: by the holder, or by a task of the run's own if it is in passing."""
-        if claim.is_in_passing:
-            run.released = run.fence
-            return [self.queue(run)]
+    def keep_for_delivery(self, run: MemoryRun) -> None:
+        """What is left is the outcome's delivery, for which the holder has a new lease."""
         self.set_deadline(run, self._settings.lease_seconds)
-        return []
-
-    def find_kept(self, claim: Claim) -> MemoryRun | None:
-        """The run, if that was done before for this claim, in passing."""
-        return self.find_ended(claim, "queued") if claim.is_in_passing else None
 
     def finish(self, run: MemoryRun) -> None:
         """Nothing is left to be done: the run expires after the retention."""

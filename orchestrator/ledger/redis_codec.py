@@ -115,15 +115,7 @@ def write_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
 
 def commit_arguments(claim: Claim, at: int, writing: Writing) -> dict[str, Any]:
     """The arguments of a commit, with templates of the entries that a cancelled run gets instead."""
-    passing = {"in_passing": True} if claim.is_in_passing else {}
-    return (
-        write_arguments(claim, at, writing)
-        | passing
-        | {
-            "cancelled": CANCELLED,
-            "unknown_output": UNKNOWN_OUTPUT,
-        }
-    )
+    return write_arguments(claim, at, writing) | {"cancelled": CANCELLED, "unknown_output": UNKNOWN_OUTPUT}
 
 
 def question_arguments(question: Question) -> dict[str, Any]:
@@ -177,7 +169,7 @@ def read_pointers(rows: Sequence[Sequence[Any]]) -> list[Pointer]:
 
 def read_claim(run_id: str, answer: Sequence[Any], *, known: Sequence[Entry] = ()) -> Claim:
     """What a script tells a run's new holder; `known`: the entries that come before those in it."""
-    log, (step, fence, size, task, cancel, outcome, parent, parent_call, continuation), notice = answer
+    log, (step, fence, size, task, cancel, outcome, parent, parent_call, continuation, priority), notice = answer
     entries, damage = _load_readable(log)
     return Claim(
         run_id=run_id,
@@ -190,6 +182,7 @@ def read_claim(run_id: str, answer: Sequence[Any], *, known: Sequence[Entry] = (
         outcome=load_outcome(outcome) if outcome else None,
         parent=(parent, parent_call) if parent else None,
         continuation=json.loads(continuation),
+        priority=None if priority is None else int(priority),
         damage=damage,
         watched=bool(notice[1]),
         spent=_read_spent(notice[2]),

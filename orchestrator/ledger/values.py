@@ -99,6 +99,7 @@ class Claim:
     """Set: only the delivery is left."""
     parent: tuple[str, str] | None
     continuation: Mapping[str, Any]
+    priority: int | None = None
     damage: MessageError | None = None
     """Set: `entries` ends where the log could no longer be read."""
     watched: bool = False
@@ -121,7 +122,7 @@ class Claim:
 
     @property
     def is_in_passing(self) -> bool:
-        """A flow that a member's end has taken: there is no task that could deliver its outcome."""
+        """A flow that a member's end has taken, in the member's task."""
         return self._invoked is not None and self._invoked.in_passing
 
     @property

@@ -58,6 +58,7 @@ def _plain(agents: Mapping[str, Agent[Any]]) -> list[Flow]:
             "steps",
             sequence(expert, gate(lambda text: "stop" not in text), step(echo, prompt="{input} of {flow_input}")),
         ),
+        Flow("relay", sequence(expert, agents["triage"])),
         Flow("sides", parallel(expert, sequence(expert, agents["triage"]), then=echo)),
         Flow("items", each(agents["splitter"], expert, then=echo)),
         Flow("routed", route(agents["chooser"], {"loud": expert, "quiet": echo})),

@@ -1,4 +1,4 @@
-"""Agents in the native canvas, beside ordinary tasks: what leaves their first task comes back to the right place."""
+"""Agents and flows in native canvas, beside ordinary tasks: what leaves their task comes back to the right place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS = 60
 
 @dataclass(frozen=True)
 class Traveller:
-    """An agent whose run leaves its first task, and what it answers in the end."""
+    """An agent or flow whose run leaves its first task, and what it answers in the end."""
 
     name: str
     answer: Callable[[str], str]
@@ -35,7 +35,11 @@ TRAVELLERS = [
     Traveller("manager", lambda text: f"manager(expert({text}))"),  # calls an agent as a tool
     Traveller("packer", lambda text: f"packer(weighed({text}))"),  # calls a tool on another queue
     Traveller("everything", lambda text: f"finished(weighed({text}))"),  # all three
+    Traveller("relay", lambda text: f"closed(expert({text}))"),  # a flow, which ends with its last member
 ]
+
+FAILING = ["breaker", "late_breaker", "broken"]
+"""An agent, one that is called by another, and a flow."""
 
 
 @pytest.fixture(params=TRAVELLERS, ids=str)
@@ -45,7 +49,7 @@ def traveller(request: pytest.FixtureRequest) -> Traveller:
 
 @pytest.fixture
 def agent(shop: Shop, traveller: Traveller) -> Any:
-    return shop.agents[traveller.name]
+    return getattr(shop, traveller.name)
 
 
 def as_text(values: Iterable[str]) -> str:
@@ -177,9 +181,9 @@ def test_link_error_errback_gets_the_error_once(shop: Shop, key: str) -> None:
 # ---- failures: what Celery does for its own tasks -----------------------------------------------
 
 
-@pytest.mark.parametrize("failing", ["breaker", "late_breaker"])
+@pytest.mark.parametrize("failing", FAILING)
 def test_failing_agent_marks_the_rest_of_its_chain(shop: Shop, failing: str, key: str) -> None:
-    result = chain(shop.mark.s("a"), shop.agents[failing].s(), shop.note.s(key=key), shop.echo.s()).apply_async()
+    result = chain(shop.mark.s("a"), getattr(shop, failing).s(), shop.note.s(key=key), shop.echo.s()).apply_async()
 
     with pytest.raises(UserError, match="no stock"):
         result.get(timeout=SECONDS)
@@ -190,19 +194,19 @@ def test_failing_agent_marks_the_rest_of_its_chain(shop: Shop, failing: str, key
     assert shop.effects(key) == []
 
 
-@pytest.mark.parametrize("failing", ["breaker", "late_breaker"])
+@pytest.mark.parametrize("failing", FAILING)
 def test_failing_agent_in_a_group_leaves_the_others_alone(shop: Shop, failing: str) -> None:
-    result: GroupResult = group(shop.triage.s("a"), shop.agents[failing].s("b"), shop.mark.s("c")).apply_async()
+    result: GroupResult = group(shop.triage.s("a"), getattr(shop, failing).s("b"), shop.mark.s("c")).apply_async()
 
     first, second, third = result.join(timeout=SECONDS, propagate=False)
     assert (first, third) == ("closed(a)", "mark(c)")
     assert isinstance(second, UserError)
 
 
-@pytest.mark.parametrize("failing", ["breaker", "late_breaker"])
+@pytest.mark.parametrize("failing", FAILING)
 def test_failing_agent_in_a_header_fails_the_chord(shop: Shop, failing: str, key: str) -> None:
     body = shop.note.s(key=key).on_error(shop.note_error.s(key=f"{key}-error"))
-    result = chord([shop.triage.s("a"), shop.agents[failing].s("b")], body).apply_async()
+    result = chord([shop.triage.s("a"), getattr(shop, failing).s("b")], body).apply_async()
 
     wait_until(lambda: result.state == "FAILURE", "the chord has failed")
     assert isinstance(result.result, ChordError)
@@ -212,9 +216,9 @@ def test_failing_agent_in_a_header_fails_the_chord(shop: Shop, failing: str, key
     assert shop.effects(key) == []
 
 
-@pytest.mark.parametrize("failing", ["breaker", "late_breaker"])
+@pytest.mark.parametrize("failing", FAILING)
 def test_failing_agent_as_the_body_fails_the_chord(shop: Shop, failing: str) -> None:
-    result = chord([shop.mark.s("a"), shop.triage.s("b")], shop.agents[failing].s()).apply_async()
+    result = chord([shop.mark.s("a"), shop.triage.s("b")], getattr(shop, failing).s()).apply_async()
 
     with pytest.raises(UserError, match="no stock"):
         result.get(timeout=SECONDS)

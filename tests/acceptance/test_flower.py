@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -13,7 +14,7 @@ import pytest
 from celery import chain, chord
 
 from orchestrator.errors import UserError
-from tests.acceptance.conftest import APP, start_two_workers
+from tests.acceptance.conftest import APP, producing, start_two_workers
 from tests.acceptance.shop import Shop
 from tests.support.stack import Stack, wait_until
 
@@ -130,6 +131,57 @@ def test_failed_run_fails_in_the_row_of_the_agent_that_failed(shop: Shop, flower
 
     assert shown(rows, "name", "state") == [("agents.late_breaker", "SUCCESS"), ("agents.breaker", "FAILURE")]
     assert "no stock" in rows[1]["exception"]
+
+
+def test_a_flow_has_a_row_for_its_end_where_its_last_member_ended(shop: Shop, flower: Flower) -> None:
+    run = shop.relay.submit("a")
+    run.result(SECONDS)
+
+    check_relay(flower, run.id)
+
+
+def check_relay(flower: Flower, run_id: str) -> None:
+    rows = flower.rows(run_id, 6)
+
+    assert shown(rows, "name", "state", "args", "result") == [
+        ("flows.relay", "SUCCESS", "('a',)", "'waits for expert'"),
+        ("agents.expert", "SUCCESS", "('a',)", "'expert(a)'"),
+        ("agents.triage", "SUCCESS", "('expert(a)',)", "'handed off to specialist'"),
+        ("agents.specialist", "SUCCESS", "('handed over by triage',)", "'handed off to closer'"),
+        ("agents.closer", "SUCCESS", "('handed over by specialist',)", "'closed(expert(a))'"),
+        ("flows.relay", "SUCCESS", "('ended with agents.closer',)", "'closed(expert(a))'"),
+    ]
+    assert rows[-1]["uuid"] == f"{run_id}.3"
+    assert rows[-1]["worker"] == rows[-2]["worker"]
+    assert rows[-1]["runtime"] is not None
+
+
+def test_a_flow_in_a_pool_of_processes_has_the_same_rows(tmp_path: Path) -> None:
+    with Stack(tmp_path, app=APP) as stack:
+        stack.start_flower()
+        stack.start_worker(pool="processes", concurrency=2)
+        with producing(stack) as shop:
+            run = shop.relay.submit("a")
+            run.result(SECONDS)
+
+            check_relay(Flower(stack.flower_url), run.id)
+
+
+def test_a_flow_that_fails_with_a_member_has_a_row_with_its_own_error(shop: Shop, flower: Flower) -> None:
+    run = shop.broken.submit("a")
+    with pytest.raises(UserError):
+        run.result(SECONDS)
+
+    rows = flower.rows(run.id, 4)
+
+    assert shown(rows, "name", "state") == [
+        ("flows.broken", "SUCCESS"),
+        ("agents.echo", "SUCCESS"),
+        ("agents.breaker", "FAILURE"),
+        ("flows.broken", "FAILURE"),
+    ]
+    assert "Step `2.breaker`: " in rows[-1]["exception"]
+    assert rows[-1]["traceback"].count("Traceback") == 1
 
 
 def test_members_of_a_chain_follow_each_other_under_one_root(shop: Shop, flower: Flower) -> None:

@@ -28,7 +28,8 @@ async def test_hand_over_queues_the_next_step_for_the_other_agent(ledger: Ledger
 
     assert pointers == [Pointer("run", 2, "agents.billing", "slow", 7, "bills", {"group": "g1"})]
     assert await log_types(ledger) == ["input", "invocation", "reply", "handoff"]
-    assert (await claim(ledger, step=2)).task == "agents.billing"
+    again = await claim(ledger, step=2)
+    assert (again.task, again.priority, again.continuation) == ("agents.billing", 7, {"group": "g1"})
 
 
 async def test_hand_over_to_the_default_queue_forgets_the_old_one(ledger: Ledger) -> None:

@@ -185,7 +185,7 @@ async def test_a_flow_that_is_paused_is_taken_with_the_news(ledger: Ledger) -> N
     assert woken.pause
 
 
-async def test_a_flow_that_is_cancelled_once_it_is_taken_is_delivered_by_a_task_of_its_own(ledger: Ledger) -> None:
+async def test_a_flow_that_is_cancelled_once_it_is_taken_is_delivered_by_its_taker(ledger: Ledger) -> None:
     await park_flow(ledger, "c1")
     woken = (await end_member(ledger)).woken
     assert woken
@@ -194,29 +194,41 @@ async def test_a_flow_that_is_cancelled_once_it_is_taken_is_delivered_by_a_task_
     with pytest.raises(CancelledMeanwhile) as cancelled:
         await park_again(ledger, woken, "c2")
 
-    assert [(pointer.run_id, pointer.step) for pointer in cancelled.value.pointers] == [("run", 2)]
-    delivery = await claim(ledger, "run", 2)
-    assert delivery.outcome == cancelled.value.outcome
-    assert [entry.after_release for entry in delivery.entries if isinstance(entry, Invoked)] == [False, False, True]
-    await ledger.close(delivery)
+    assert (cancelled.value.outcome.kind, cancelled.value.pointers) == ("cancelled", [])
+    await ledger.close(woken)
+    assert await status_of(ledger, "run") == "done"
 
 
-async def test_a_flow_that_ends_once_it_is_taken_is_delivered_by_a_task_of_its_own(ledger: Ledger) -> None:
+async def test_a_flow_that_ends_once_it_is_taken_is_delivered_by_its_taker(ledger: Ledger) -> None:
     await park_flow(ledger, "c1")
     woken = (await end_member(ledger)).woken
     assert woken
 
     ended = await ledger.end(woken, woken.size, [], ANSWER)
 
-    assert (ended.outcome, ended.is_done) == (ANSWER, False)
-    assert [(pointer.run_id, pointer.step) for pointer in ended.pointers] == [("run", 2)]
+    assert ended == Ended(ANSWER)
     assert await ledger.end(woken, woken.size, [], Outcome(kind="failure")) == ended
-    assert await status_of(ledger, "run") == "queued"
-    delivery = await claim(ledger, "run", 2)
-    assert delivery.outcome == ANSWER
-    await ledger.close(delivery)
+    await ledger.close(woken)
+    assert await status_of(ledger, "run") == "done"
     with pytest.raises(Fenced):
         await ledger.end(woken, woken.size, [], ANSWER)
+
+
+async def test_a_flow_that_its_taker_has_not_delivered_is_published_when_the_lease_lapses(
+    make_ledger: MakeLedger,
+) -> None:
+    ledger = make_ledger(LedgerSettings(grace_seconds=3600, lease_seconds=0.1))
+    await park_flow(ledger, "c1")
+    woken = (await end_member(ledger)).woken
+    assert woken
+    await ledger.end(woken, woken.size, [], ANSWER)
+
+    [pointer] = await until(lambda: ledger.reconcile(10))
+
+    assert (pointer.run_id, pointer.step) == ("run", 2)
+    assert (await claim(ledger, "run", 2)).outcome == ANSWER
+    with pytest.raises(Fenced):
+        await ledger.close(woken)
 
 
 async def test_a_cancel_that_a_flow_meets_once_it_is_taken_may_be_heard_of_again(ledger: Ledger) -> None:
@@ -234,7 +246,7 @@ async def test_a_cancel_that_a_flow_meets_once_it_is_taken_may_be_heard_of_again
     assert heard[0] == heard[1]
 
 
-async def test_an_end_repeated_leaves_a_flow_that_is_to_be_delivered_to_its_task(ledger: Ledger) -> None:
+async def test_an_end_repeated_does_not_take_a_flow_that_has_ended_meanwhile(ledger: Ledger) -> None:
     await park_flow(ledger, "c1")
     child = await claim(ledger, CHILD_1)
     woken = (await ledger.end(child, child.size, [], ANSWER, taker=TAKER)).woken
@@ -245,8 +257,7 @@ async def test_an_end_repeated_leaves_a_flow_that_is_to_be_delivered_to_its_task
 
     again = await ledger.end(child, child.size, [], ANSWER, taker=TAKER)
 
-    assert again.woken is None
-    assert [(pointer.run_id, pointer.step) for pointer in again.pointers] == [("run", 2)]
+    assert again == Ended(ANSWER, [], is_done=True)
 
 
 async def test_a_childs_end_without_a_taker_publishes_the_flow(ledger: Ledger) -> None:

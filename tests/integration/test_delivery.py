@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from celery.app.trace import build_tracer
 from kombu.exceptions import OperationalError
 from redis import ConnectionError as RedisConnectionError
 
-from orchestrator import Agent, create_app
+from orchestrator import Agent, Flow, create_app, sequence
 from orchestrator.celery.message import write_step
 from orchestrator.ledger.base import Pointer
 from orchestrator.loop import background
@@ -43,6 +44,7 @@ def app(valkey_url: str, namespace: str) -> Iterator[Celery]:
     app = create_app(
         namespace,
         agents=agents,
+        flows=[Flow("relay", sequence(writer))],
         settings=settings,
         broker_transport_options=options,
         result_backend_transport_options=options,
@@ -61,10 +63,17 @@ def gather(values: list[str]) -> list[str]:
     return values
 
 
-def trace_member(app: Celery, agent: str = "writer", **request: Any) -> None:
+def trace_member(app: Celery, task: str = "agents.writer") -> None:
     """Celery's tracer on the message of a chord's only member."""
     body = app.signature("gather", task_id="body")
-    trace(app, f"agents.{agent}", ("hi",), {}, chord=dict(body), group=GROUP_ID, group_index=0, **request)
+    trace(app, task, ("hi",), {}, chord=dict(body), group=GROUP_ID, group_index=0)
+
+
+def trace_next(app: Celery) -> Any:
+    """The tracer on the message that is next in the queue. Returns the message."""
+    message = take_sent_message(app)
+    trace(app, message.headers["task"], *message.payload[:2], id=message.headers["id"])
+    return message
 
 
 def trace_again(app: Celery) -> None:
@@ -119,9 +128,8 @@ def failing_once(work: Callable[..., Any], error: Exception) -> Callable[..., An
 def test_run_that_is_handed_over_has_one_result_under_its_own_id(app: Celery) -> None:
     trace(app, "agents.triage", ("hi",), {})
     assert app.AsyncResult(RUN_ID).state == "STARTED"
-    step = take_sent_message(app)
 
-    trace(app, step.headers["task"], *step.payload[:2], id=step.headers["id"])
+    step = trace_next(app)
 
     assert (step.headers["id"], status(app)) == (f"{RUN_ID}.2", "done")
     assert (app.AsyncResult(RUN_ID).state, app.AsyncResult(RUN_ID).result) == ("SUCCESS", "closed")
@@ -130,9 +138,8 @@ def test_run_that_is_handed_over_has_one_result_under_its_own_id(app: Celery) ->
 
 def test_result_of_a_called_agent_goes_to_its_caller_alone(app: Celery) -> None:
     trace(app, "agents.manager", ("hi",), {})
-    child = take_sent_message(app)
 
-    trace(app, child.headers["task"], *child.payload[:2], id=child.headers["id"])
+    child = trace_next(app)
 
     assert child.headers["id"].startswith(f"{RUN_ID}:")
     assert app.AsyncResult(child.headers["id"]).state == "PENDING"
@@ -187,7 +194,7 @@ def test_broker_that_goes_while_the_next_task_is_sent_leaves_the_run_open(app: C
 def test_failure_that_cannot_be_counted_is_delivered_again(app: Celery) -> None:
     app.backend.on_chord_part_return = failing_once(app.backend.on_chord_part_return, RedisConnectionError("gone"))
 
-    trace_member(app, "breaker")
+    trace_member(app, "agents.breaker")
 
     assert status(app) == "running"
     trace_again(app)
@@ -207,3 +214,56 @@ def test_claim_of_a_count_whose_answer_was_lost_is_waited_for(app: Celery) -> No
     trace_again(app)
     assert status(app) == "done"
     assert is_body_sent(app)
+
+
+# ---- a flow that ends with its last member -------------------------------------------------------
+
+
+def test_flow_is_delivered_where_its_last_member_has_ended(app: Celery) -> None:
+    trace_member(app, "flows.relay")
+    with recording(signals.task_success) as ended:
+        trace_next(app)
+
+    assert ended == ["agents.writer", "flows.relay"]
+    assert status(app) == "done"
+    assert (app.AsyncResult(RUN_ID).state, app.AsyncResult(RUN_ID).result) == ("SUCCESS", "done")
+    assert is_body_sent(app)
+
+
+def test_server_that_goes_while_a_flow_is_delivered_leaves_the_flow_open(app: Celery) -> None:
+    app.backend.on_chord_part_return = failing_once(app.backend.on_chord_part_return, RedisConnectionError("gone"))
+    trace_member(app, "flows.relay")
+
+    trace_next(app)
+
+    assert status(app) == "running"
+    trace_again(app)
+    assert status(app) == "done"
+    assert is_body_sent(app)
+
+
+def test_broker_that_goes_while_what_follows_a_flow_is_sent_leaves_the_flow_open(app: Celery) -> None:
+    trace(app, "flows.relay", ("hi",), {}, chain=[dict(app.signature("gather", task_id="body"))])
+    app.amqp._retry_publish = failing_once(app.amqp._retry_publish, OperationalError("gone"))
+
+    trace_next(app)
+
+    assert app.AsyncResult(RUN_ID).state == "STARTED"
+    trace_again(app)
+    assert app.AsyncResult(RUN_ID).state == "SUCCESS"
+    assert is_body_sent(app)
+
+
+@contextmanager
+def recording(signal: Any) -> Iterator[list[str]]:
+    """The names of the tasks that send it."""
+    senders: list[str] = []
+
+    def record(sender: Any, **_: Any) -> None:
+        senders.append(sender.name)
+
+    signal.connect(record)
+    try:
+        yield senders
+    finally:
+        signal.disconnect(record)

@@ -26,7 +26,6 @@ from tests.protocol.state import (
     QUEUED,
     RUN_NAMES,
     RUNNING,
-    TAKER,
     TIMER,
     WRITES,
     A,
@@ -167,7 +166,7 @@ class Model(Pauses):
         worker = state.workers[index]
         state, rest = self._publish(state, worker.todo[0]), worker.todo[1:]
         run = state.runs[worker.run]
-        is_to_confirm = run.outcome and run.step == worker.step and run.status != DONE and worker.publish_id != TAKER
+        is_to_confirm = run.outcome and run.step == worker.step and run.status != DONE
         after = "confirm" if is_to_confirm else "ack"
         return self.put(state, index, worker._replace(todo=rest, pc="publish" if rest else after))
 

@@ -103,7 +103,7 @@ QUICK = [
         cancel=False,
     ),
     holds("taken-zombie", GROUP, "a live worker loses its lease", takes_parent=True, budget=(0, 1, 0, 0)),
-    holds("taken-ends", GROUP, "… which ends there, as a message delivers", takes_parent=True, budget=(1, 0, 0, 0)),
+    holds("taken-ends", GROUP, "… which ends there, and is delivered there", takes_parent=True, budget=(1, 0, 0, 0)),
     breaks(
         "taken-unleased",
         NEVER_ENDS,

@@ -125,22 +125,12 @@ class Scripts(Claims):
         is_done = worker.run != R and not is_move and self.rules.report == "atomic"
         run = run._replace(outcome=outcome, status=DONE if is_done or not self.rules.confirm else run.status)
         state = self.write(state, worker.run, run)
-        if worker.run == R and worker.publish_id == TAKER:
-            return self._keep_for_delivery(state, index)
         if worker.run == R:
             state = self._cancel_all(state, [child for child, wait in CHILD_WAITS.items() if run.waits & wait])
             return self.put(state, index, worker._replace(pc="deliver" if self.rules.commit_first else "confirm"))
         if self.rules.report != "atomic":
             return self.put(state, index, worker._replace(pc="report"))
         return self.report(state, index)
-
-    def _keep_for_delivery(self, state: State, index: int) -> State:
-        """There is no message here whose tracer could deliver: the step is queued for one."""
-        worker = state.workers[index]
-        run = state.runs[R]
-        state = self.write(state, R, run._replace(status=QUEUED))
-        state = self._cancel_all(state, [child for child, wait in CHILD_WAITS.items() if run.waits & wait])
-        return self.put(state, index, worker._replace(pc="publish", todo=((R, worker.step),)))
 
     def fence_out(self, state: State, index: int) -> State:
         worker = state.workers[index]

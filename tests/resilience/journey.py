@@ -187,9 +187,13 @@ def _submit_packer(app: Celery) -> dict[str, str]:
 
 
 def _submit_relay(app: Celery) -> dict[str, str]:
-    """A flow of two agents: the second is started in passing, when the first ends."""
-    app.orchestrator.submit(RELAY, SUBJECT, run_id=SUBJECT, budget=BUDGET)  # type: ignore[attr-defined]
-    return {SUBJECT: AGENTS["packer"](AGENTS["clerk"](SUBJECT))}
+    """A flow of two agents, with an ordinary task after it: its second agent starts, and it ends, in passing."""
+    flow, keep = app.orchestrator.registry.flow(RELAY), f"{SUBJECT}-keep"  # type: ignore[attr-defined]
+    chain(
+        flow.s(SUBJECT, budget=BUDGET).set(task_id=SUBJECT), app.signature("chaos.keep", (SUBJECT,), task_id=keep)
+    ).apply_async()
+    answer = AGENTS["packer"](AGENTS["clerk"](SUBJECT))
+    return {SUBJECT: answer, keep: f"kept {answer}"}
 
 
 _CANVASES = {"chain": _submit_chain, "chord": _submit_chord, "packer": _submit_packer, "relay": _submit_relay}

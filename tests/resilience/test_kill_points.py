@@ -56,7 +56,13 @@ CASES = [
     Case("after park of flows.relay step 2", canvas="relay"),
     Case("before publishing agents.packer", canvas="relay"),
     Case("after end of agents.packer", canvas="relay"),
-    Case("before publishing flows.relay step 3", canvas="relay"),
+    # Its end with its last member, and its delivery there.
+    Case("before end of flows.relay", canvas="relay"),
+    Case("after end of flows.relay", canvas="relay"),
+    Case("before publishing chaos.keep", canvas="relay"),
+    Case("after publishing chaos.keep", canvas="relay"),
+    Case("before close of flows.relay", canvas="relay"),
+    Case("after close of flows.relay", canvas="relay"),
     # The end, and its delivery by Celery.
     Case("before end of agents.finisher", lost_calls=1),
     Case("after end of agents.finisher"),

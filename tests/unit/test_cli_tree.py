@@ -17,6 +17,7 @@ from tests.support.run_events import (
     handed_off,
     invoked,
     passing_story,
+    refine_story,
     reply,
     support_story,
     tool_call,
@@ -163,14 +164,18 @@ def test_a_delivery_after_the_end_is_no_invocation() -> None:
     assert run.state == "answered"
 
 
-def test_a_flow_that_ended_in_passing_has_the_task_that_delivers() -> None:
-    events = passing_story().events
+def test_of_a_flows_steps_in_passing_the_last_is_a_task_which_delivers() -> None:
+    story = refine_story()
 
-    ended, run = fold(events[:-1]), fold(events)
+    before, after = fold(story.events[:-1]), fold(passing_story().events)
 
-    assert [node.is_in_passing for node in ended.invocations] == [False, True]
-    assert [node.is_in_passing for node in run.invocations] == [False, False]
-    assert run.state == "answered"
+    assert [(node.is_in_passing, node.has_task) for node in before.invocations] == [
+        (False, True),
+        (True, False),
+        (False, True),
+    ]
+    assert [(node.is_in_passing, node.has_task) for node in after.invocations] == [(False, True), (True, True)]
+    assert after.state == "answered"
 
 
 def test_a_cancelled_run_leaves_no_call_open() -> None:

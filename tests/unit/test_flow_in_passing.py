@@ -1,4 +1,4 @@
-"""What becomes of a flow that a member's end has taken: it starts the next members, or leaves the step to a task."""
+"""What becomes of a flow that a member's end has taken: it goes on in the member's task, or in one of its own."""
 
 from __future__ import annotations
 
@@ -39,31 +39,44 @@ async def test_the_next_member_starts_at_the_end_of_the_last_one() -> None:
     assert (await process.ledger.summary("run")).status == "parked"  # type: ignore[union-attr]
 
 
-async def test_a_result_is_there_at_once_and_delivered_by_a_task_of_the_flows_own() -> None:
+async def test_a_flow_ends_with_its_last_member_and_is_to_be_delivered_with_it() -> None:
     flow = Flow("f", sequence(agent("a", "1")))
     process = Process(flow)
     _, (first,) = await process.perform(await process.submit(flow, "x"))
 
-    _, (last,) = await process.perform(first)
-    early = (await process.ledger.summary("run")).outcome  # type: ignore[union-attr]
-    performed, _ = await process.perform(last)
+    performed, following = await process.perform(first)
 
-    assert (last.task, last.step) == ("flows.f", 2)
-    assert (performed.kind, performed.outcome) == ("ended", early)
-    assert early.output == "1"  # type: ignore[union-attr]
+    [end] = performed.ended_flows
+    assert following == []
+    assert (end.claim.task, end.claim.step, end.outcome.output, end.is_done) == ("flows.f", 2, "1", False)
+    assert performed.to_close == [end.claim]
+    assert (await process.ledger.summary("run")).outcome == end.outcome  # type: ignore[union-attr]
 
 
-async def test_the_end_of_a_flow_in_a_flow_has_a_task_of_its_own() -> None:
+async def test_the_end_of_a_flow_in_a_flow_lets_the_outer_one_go_on() -> None:
     flow = Flow("f", sequence(Flow("inner", sequence(agent("a", "1"))), agent("b", "2")))
     process = Process(flow)
     _, (inner,) = await process.perform(await process.submit(flow, "x"))
     _, (first,) = await process.perform(inner)
 
-    _, (last,) = await process.perform(first)
+    performed, (second,) = await process.perform(first)
 
-    assert (last.task, last.step) == ("flows.inner", 2)
-    assert (await process.ledger.summary(inner.run_id)).outcome is None  # type: ignore[union-attr]
-    assert [pointer.task for pointer in (await process.perform(last))[1]] == ["agents.b"]
+    [end] = performed.ended_flows
+    assert (end.claim.task, end.outcome.output, end.is_done) == ("flows.inner", "1", True)
+    assert performed.to_close == []
+    assert second.task == "agents.b"
+
+
+async def test_flows_that_end_together_end_from_the_inside_out() -> None:
+    flow = Flow("f", sequence(Flow("inner", sequence(agent("a", "1")))))
+    process = Process(flow)
+    _, (inner,) = await process.perform(await process.submit(flow, "x"))
+    _, (first,) = await process.perform(inner)
+
+    performed, following = await process.perform(first)
+
+    assert [(end.claim.task, end.pointers) for end in performed.ended_flows] == [("flows.inner", []), ("flows.f", [])]
+    assert following == []
 
 
 @pytest.mark.parametrize("following", [str.upper, lambda text: 1 / 0])
@@ -88,16 +101,15 @@ class CancelsTheFlow(MemoryLedger):
         return ended
 
 
-async def test_a_flow_that_is_cancelled_in_between_is_delivered_by_a_task_of_its_own() -> None:
+async def test_a_flow_that_is_cancelled_in_between_ends_at_once() -> None:
     flow = Flow("f", sequence(agent("a", "1"), agent("b", "2")))
     process = Process(flow, ledger=CancelsTheFlow())
     _, (first,) = await process.perform(await process.submit(flow, "x"))
 
-    _, (last,) = await process.perform(first)
-    performed, _ = await process.perform(last)
+    performed, following = await process.perform(first)
 
-    assert last.task == "flows.f"
-    assert performed.outcome.kind == "cancelled"
+    assert [(end.claim.run_id, end.outcome.kind) for end in performed.ended_flows] == [("run", "cancelled")]
+    assert following == []
 
 
 class DamagesTheLog(MemoryLedger):
@@ -154,10 +166,12 @@ async def test_a_members_time_may_be_over_before_its_worker_hears_of_its_end() -
     process = Process(flow, ledger=AnswersLate())
     _, (first,) = await process.perform(await process.submit(flow, "x", deadline_at=time.time() + 0.3))
 
-    performed, (last,) = await process.perform(first)
+    performed, following = await process.perform(first)
 
     assert performed.outcome.output == "1"
-    assert (last.task, last.step) == ("flows.f", 2)
+    [end] = performed.ended_flows
+    assert end.outcome.error["type"] == "DeadlineExceeded"
+    assert following == []
 
 
 async def test_a_members_message_that_comes_again_says_that_it_is_done() -> None:

@@ -20,13 +20,11 @@ async def test_members_are_cancelled_once_too_many_others_have_failed(policy: An
     flow = Flow("f", parallel(*failing, agent("c", "1"), other, on_failure=policy))
     process = Process(flow)
     _, [*waiting, last] = await process.perform(await process.submit(flow, "x"))
-    following = [pointer for member in waiting for pointer in (await process.perform(member))[1]]
-
-    (own,) = following
-    performed, _ = await process.perform(own)
+    performed = [(await process.perform(member))[0] for member in waiting]
     cancelled, _ = await process.perform(last)
 
-    assert (own.task, performed.outcome.kind) == ("flows.f", "failure")
+    [end] = [end for member in performed for end in member.ended_flows]
+    assert (end.claim.task, end.outcome.kind) == ("flows.f", "failure")
     assert cancelled.outcome.kind == "cancelled"
     assert spared.requests == []
 
@@ -36,10 +34,10 @@ async def test_members_that_may_fail_stop_nobody() -> None:
     process = Process(flow)
     _, [first, second] = await process.perform(await process.submit(flow, "x"))
 
-    assert (await process.perform(first))[1] == []
-    _, [own] = await process.perform(second)
+    assert (await process.perform(first))[0].ended_flows == []
+    [end] = (await process.perform(second))[0].ended_flows
 
-    assert (await process.perform(own))[0].outcome.output == ["1"]
+    assert end.outcome.output == ["1"]
 
 
 async def test_the_tree_shows_members_with_their_places() -> None:

@@ -124,32 +124,8 @@ local function finish_run(id)
   redis.call('PEXPIRE', log_key(id), settings.retention)
 end
 
--- What is left of the run is its delivery: by its holder, or by a task of its own if the holder has it in passing.
-local function keep_for_delivery(id)
-  if args.in_passing then
-    set(id, 'released', tostring(args.fence))
-    queue_run(id)
-    point_to(id)
-  else
-    renew_lease(id)
-  end
-end
-
--- The outcome, if that was done before, and the answer was lost.
-local function kept_outcome()
-  local status, fence, outcome = unpack(redis.call('HMGET', run_key(args.run_id), 'status', 'fence', 'outcome'))
-  if status == 'queued' and fence == tostring(args.fence) and outcome then
-    point_to(args.run_id)
-    return outcome
-  end
-end
-
 -- The start of a hand-over or a park. An outcome: the run is cancelled and has ended instead.
 local function end_if_cancelled()
-  local kept = args.in_passing and kept_outcome()
-  if kept then
-    return kept
-  end
   local outcome, size, is_cancelled = check_holder(args.run_id, args.fence)
   if outcome then
     if not is_cancelled then
@@ -161,7 +137,7 @@ local function end_if_cancelled()
   check_size(size, args.at)
   if is_cancelled then
     outcome = end_run(nil, true)
-    keep_for_delivery(args.run_id)
+    renew_lease(args.run_id)
     return outcome
   end
 end

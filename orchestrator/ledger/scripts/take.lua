@@ -49,6 +49,6 @@ end
 local function taken(log)
   read_on(log)
   local fields = redis.call('HMGET', run_key(log.id), 'step', 'fence', 'size', 'task', 'cancel', 'outcome', 'parent',
-    'parent_call', 'continuation')
+    'parent_call', 'continuation', 'priority')
   return {log.texts, fields, notice(log.id), log.last, log.knows}
 end
