@@ -41,8 +41,10 @@ def _trace(member: InvocationTask, flow: Performed, claim: Claim) -> None:
     request = {
         **message.headers,
         **embed,
+        **message.properties,
         "properties": message.properties,
-        "delivery_info": {"priority": claim.priority, "redelivered": False},
+        "delivery_info": {**member.request.delivery_info, "priority": claim.priority, "redelivered": False},
+        "headers": {},  # else Celery takes what it does not know, here `performed`, for a user's
         "hostname": member.request.hostname,
         "is_eager": False,
         "performed": flow,

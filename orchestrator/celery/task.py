@@ -74,7 +74,9 @@ class InvocationTask(Task):  # type: ignore[misc]
             raise UserError(
                 f"`{self.name}` runs on workers only: a run goes on in other tasks. Here, use run_inline()."
             )
-        performed: Performed = self.request.get("performed") or self._perform(args, kwargs)
+        performed = self.request.get("performed")
+        if not isinstance(performed, Performed):  # a user's header might be called so
+            performed = self._perform(args, kwargs)
         self._publish(performed.pointers)
         self.request.ended_flows = performed.ended_flows
         if performed.kind != "ended":

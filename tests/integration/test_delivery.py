@@ -72,7 +72,8 @@ def trace_member(app: Celery, task: str = "agents.writer") -> None:
 def trace_next(app: Celery) -> Any:
     """The tracer on the message that is next in the queue. Returns the message."""
     message = take_sent_message(app)
-    trace(app, message.headers["task"], *message.payload[:2], id=message.headers["id"])
+    delivery_info = message.delivery_info
+    trace(app, message.headers["task"], *message.payload[:2], id=message.headers["id"], delivery_info=delivery_info)
     return message
 
 
@@ -228,6 +229,27 @@ def test_flow_is_delivered_where_its_last_member_has_ended(app: Celery) -> None:
     assert status(app) == "done"
     assert (app.AsyncResult(RUN_ID).state, app.AsyncResult(RUN_ID).result) == ("SUCCESS", "done")
     assert is_body_sent(app)
+
+
+def test_flow_is_delivered_with_the_request_that_a_message_would_bring(app: Celery) -> None:
+    """Result backends answer by it: `rpc://` to `reply_to`. Handlers of signals and errors look at it, too."""
+    trace(app, "flows.relay", ("hi",), {}, reply_to="asker")
+    requests: list[Any] = []
+    keep = lambda sender, **_: requests.append(sender.request_stack.top)  # noqa: E731
+    signals.task_success.connect(keep)
+    trace_next(app)
+    signals.task_success.disconnect(keep)
+
+    request = requests[-1]
+    assert (request.id, request.reply_to, request.correlation_id) == (f"{RUN_ID}.2", "asker", f"{RUN_ID}.2")
+    assert request.delivery_info == {"exchange": "", "routing_key": "celery", "priority": None, "redelivered": False}
+    assert not request.headers  # those that users have given
+
+
+def test_a_users_header_is_never_taken_for_what_a_step_came_to(app: Celery) -> None:
+    trace(app, "agents.writer", ("hi",), {}, performed="a header of the user's")
+
+    assert app.AsyncResult(RUN_ID).result == "done"
 
 
 def test_server_that_goes_while_a_flow_is_delivered_leaves_the_flow_open(app: Celery) -> None:
