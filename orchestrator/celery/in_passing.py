@@ -70,12 +70,12 @@ class _Events:
 
     def send(self, type: str, **fields: Any) -> None:
         """Into the worker's batch; from a pool's process, which has none, at once."""
-        app = self._member.app
+        publisher = self._member.orchestrator.publisher
         try:
-            if events := self._member.orchestrator.publisher.events:
-                events.send(type, uuid=self._task_id, **fields)
-            elif app.conf.worker_send_task_events:
-                with app.events.default_dispatcher(hostname=self._member.request.hostname) as dispatcher:
+            if publisher.events:
+                publisher.events.send(type, uuid=self._task_id, **fields)
+            elif publisher.tells_of_tasks:
+                with self._member.app.events.default_dispatcher(hostname=self._member.request.hostname) as dispatcher:
                     dispatcher.send(type, uuid=self._task_id, **fields)
         except Exception as error:
             logger.warning("Event %s of task %s cannot be sent: %r", type, self._task_id, error)

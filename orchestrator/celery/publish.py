@@ -24,6 +24,8 @@ class CeleryPublisher:
         self._app = app
         self.events: Any = None
         """A worker's: takes the event that a message was sent, in place of publishing it at once."""
+        self.tells_of_tasks = False
+        """Whether this is a worker that sends events of its tasks. Its pool's processes, too, know by this."""
 
     def publish(self, pointers: Sequence[Pointer]) -> None:
         """Send one message each, and what Flower hears of them, in as few writes to the broker as it allows."""

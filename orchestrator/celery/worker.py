@@ -112,6 +112,7 @@ def add_worker_steps(app: Celery, orchestrator: Orchestrator) -> None:
         def __init__(self, parent: Any, **kwargs: Any) -> None:
             super().__init__(parent, **kwargs)
             self._keeper = Keeper(orchestrator, parent.hostname)
+            orchestrator.publisher.tells_of_tasks = parent.task_events  # before the pool forks
 
         def start(self, parent: Any) -> None:
             _refuse_risks(orchestrator)

@@ -156,10 +156,11 @@ def check_relay(flower: Flower, run_id: str) -> None:
     assert rows[-1]["runtime"] is not None
 
 
-def test_a_flow_in_a_pool_of_processes_has_the_same_rows(tmp_path: Path) -> None:
-    with Stack(tmp_path, app=APP) as stack:
+@pytest.mark.parametrize("app", [APP, "tests.acceptance.silent_shop_app"])
+def test_a_flow_in_a_pool_of_processes_has_the_same_rows(tmp_path: Path, app: str) -> None:
+    with Stack(tmp_path, app=app) as stack:
         stack.start_flower()
-        stack.start_worker(pool="processes", concurrency=2)
+        stack.start_worker(pool="processes", concurrency=2, events=app != APP)
         with producing(stack) as shop:
             run = shop.relay.submit("a")
             run.result(SECONDS)

@@ -143,13 +143,18 @@ class Stack:
         queues: str = "celery",
         concurrency: int = 8,
         pool: str | None = None,
+        events: bool = False,
         app: str | None = None,
         wait: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> Process:
-        """Start a worker, on the app's own pool if none is named; by default, wait until it is ready."""
+        """Start a worker, on the app's own pool if none is named; by default, wait until it is ready.
+
+        `events`: tell it to send events of its tasks, for apps that do not say so.
+        """
         arguments = ["-A", app or self._app, "worker", "-c", str(concurrency), "-Q", queues]
         arguments += ["-P", pool] if pool else []
+        arguments += ["-E"] if events else []
         # Without gossip and mingle, which cost seconds and are not ours.
         arguments += ["-n", f"{name}@test", "-l", "INFO", "--without-gossip", "--without-mingle"]
         process = self.start_process(name, arguments, environment)
