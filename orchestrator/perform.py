@@ -59,7 +59,8 @@ async def _go_on_with_flows(engine: Engine, performed: Performed) -> Performed:
 async def _go_on_in_passing(engine: Engine, claim: Claim) -> Performed:
     """Let a flow that a member's end has woken start its next members here, or end, without a message of its own.
 
-    Should this process die meanwhile, or the ledger be out of reach, the flow's step is published after the grace.
+    Should this process die meanwhile, or the ledger be out of reach, the flow's step is published after the grace, or,
+    once the flow has ended, after the lease.
     """
     try:
         if claim.damage is None and (flow := _read_flow(engine, claim)):

@@ -132,7 +132,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Taker:
-    """Who takes a flow, if a member's end wakes it, to start its next members: in passing, without a message."""
+    """Who takes a flow, if a member's end wakes it, to move it on: in passing, without a message."""
 
     task: str
     """The flow's. Another parent is left to others, and so is a flow with a queue of its own."""

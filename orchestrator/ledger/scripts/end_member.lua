@@ -1,5 +1,5 @@
 -- Commits the outcome of a run that another one waits for, which is told here, and that the run is done. A flow that
--- this wakes is taken by the same worker, if it asks for that, to start its next members.
+-- this wakes is taken by the same worker, if it asks for that, to move it on.
 
 local id = args.run_id
 local parent = get(id, 'parent')
