@@ -40,12 +40,12 @@ class Library:
     """The sections of Markdown pages, in an SQLite full-text index. Safe to use from several threads."""
 
     def __init__(self, folder: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(":memory:", check_same_thread=False)
-        self._connection.execute("CREATE VIRTUAL TABLE sections USING fts5(page, section, text, tokenize='porter')")
         rows = [row for page in _pages(folder) for row in _sections(page)]
         if not rows:
             raise FileNotFoundError(f"There are no pages to search in {folder}. Copy the project's docs/ there.")
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(":memory:", check_same_thread=False)
+        self._connection.execute("CREATE VIRTUAL TABLE sections USING fts5(page, section, text, tokenize='porter')")
         self._connection.executemany("INSERT INTO sections VALUES (?, ?, ?)", rows)
 
     def search(self, query: str, limit: int = 3) -> list[Passage]:
