@@ -9,12 +9,17 @@ from typing import Any
 from orchestrator.combinators.values import as_text, to_json
 from orchestrator.errors import FlowError
 
-_NAME = re.compile(r"(?P<opening>\{+)(?P<name>[A-Za-z_]\w*)(?P<path>(?:\.\w+)*)(?P<closing>\}+)")
+_PATH = r"(?P<path>(?:\.\w+)*)(?P<more>\[[^{}]*|![ars](?=\}))?"
+_NAME = re.compile(rf"(?P<opening>\{{+)(?P<name>[A-Za-z_]\w*){_PATH}(?P<closing>\}}+)")
 
 
 def prompt_fields(template: str) -> set[str]:
-    """The names that a prompt uses, such as `input` in `"Write about {input.topic}."`. None in `{{braces}}`."""
-    return {found["name"] for found in _NAME.finditer(template) if _depth_of(found) % 2}
+    """The names that a prompt uses, such as `input` in `"Write about {input.topic}."`. None in `{{braces}}`.
+
+    What `str.format` knows beside, as in `{input[0]}` and `{input!r}`, is no name that anybody has.
+    """
+    fields = [found for found in _NAME.finditer(template) if _depth_of(found) % 2]
+    return {found["name"] + (found["path"] + found["more"] if found["more"] else "") for found in fields}
 
 
 def fill_prompt(template: str, values: Mapping[str, Any]) -> str:
@@ -41,7 +46,7 @@ def _depth_of(found: re.Match[str]) -> int:
 
 
 def _fill(found: re.Match[str], values: Mapping[str, Any]) -> str:
-    name, path, depth = found["name"], found["path"], _depth_of(found)
+    name, path, depth = found["name"], found["path"] + (found["more"] or ""), _depth_of(found)
     pairs, is_field = divmod(depth, 2)
     inner = as_text(_look_up(name, path, values)) if is_field else name + path
     # What is left over belongs to the text around it: the end of a JSON object, say.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from orchestrator import Agent, Flow, FlowError, UserError, step
@@ -22,6 +24,7 @@ VALUES = {"input": {"title": "tea"}, "draft": "a draft"}
         ("{{unknown}} {{two words}}", "{unknown} {{two words}}"),
         ('{"a": {"b": {draft}}}', '{"a": {"b": a draft}}'),
         ('{"a": {"b": 1}}', '{"a": {"b": 1}}'),
+        ("{{input[0]}} and {{input!r}}", "{input[0]} and {input!r}"),
     ],
 )
 def test_doubled_braces_are_braces_and_those_of_no_name_stay(template: str, filled: str) -> None:
@@ -30,6 +33,12 @@ def test_doubled_braces_are_braces_and_those_of_no_name_stay(template: str, fill
 
 def test_names_in_doubled_braces_are_not_used() -> None:
     assert prompt_fields("{draft} {{word}} {{{input}}} {{{{more}}}}") == {"draft", "input"}
+
+
+@pytest.mark.parametrize("field", ["input[0]", "input.title[0]", "draft[0].title", "input!r"])
+def test_what_only_str_format_knows_is_refused(field: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"uses {{{field}}}. There it may use {{flow_input}}, {{input}}")):
+        Flow("f", step(Agent("a"), prompt=f"Write about {{{field}}}."))
 
 
 def test_a_missing_name_is_an_error_that_says_what_there_is() -> None:
