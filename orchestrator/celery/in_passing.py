@@ -36,29 +36,34 @@ def _trace(member: InvocationTask, flow: Performed, claim: Claim) -> None:
     note = f"ended with {member.name}"
     pointer = Pointer(claim.run_id, claim.step, claim.task, None, claim.priority, note, claim.continuation)
     message = make_step_message(member.app, pointer)
-    args, kwargs, embed = message.body
+    args, kwargs, _ = message.body
     task_id = message.headers["id"]
-    request = {
-        **message.headers,
-        **embed,
-        **message.properties,
-        "properties": message.properties,
-        "delivery_info": {**member.request.delivery_info, "priority": claim.priority, "redelivered": False},
-        "headers": {},  # else Celery takes what it does not know, here `performed`, for a user's
-        "hostname": member.request.hostname,
-        "is_eager": False,
-        "performed": flow,
-    }
     events = _Events(member, task_id)
     events.send("task-received", **{name: value for name, value in message.sent_event.items() if name != "uuid"})
     events.send("task-started")
     task = member.app.tasks[claim.task]
+    request = {**_make_request(member, message, claim.priority), "performed": flow}
     traced = trace_task(task, task_id, args, kwargs, request, app=member.app, hostname=member.request.hostname)
     if traced.info is None:
         events.send("task-succeeded", result=traced.retstr, runtime=traced.runtime)
     elif traced.info.state == FAILURE:
         failure = traced.retval
         events.send("task-failed", exception=saferepr(failure.exception), traceback=str(failure.traceback))
+
+
+def _make_request(member: InvocationTask, message: Any, priority: int | None) -> dict[str, Any]:
+    """What a worker makes of a message that has come to it."""
+    _, _, embed = message.body
+    return {
+        **message.headers,
+        **embed,
+        **message.properties,
+        "properties": message.properties,
+        "delivery_info": {**member.request.delivery_info, "priority": priority, "redelivered": False},
+        "headers": {},  # else Celery takes what it does not know, as `performed`, for a user's
+        "hostname": member.request.hostname,
+        "is_eager": False,
+    }
 
 
 class _Events:

@@ -61,8 +61,9 @@ class Loop:
             self._send(pointer)
             self.live_keys.append(len(self.keys(live=True)))
             performed, pointer = background.run(self._perform(pointer))
-        assert performed.outcome is not None
-        return performed.outcome.output
+        [end] = performed.ended_flows
+        assert end.outcome is not None
+        return end.outcome.output
 
     def keys(self, *, live: bool = False) -> list[str]:
         """The keys of the run and of all below it. Live ones do not expire: they stand for what is to be done."""
@@ -77,8 +78,8 @@ class Loop:
     async def _perform(self, pointer: Pointer) -> tuple[Performed, Pointer | None]:
         message_id = f"{pointer.run_id}.{pointer.step}"
         performed = await perform(self._engine, pointer.run_id, pointer.step, message_id=message_id, worker="w")
-        if performed.kind == "ended":
-            await self._engine.ledger.close(performed.claim)
+        for claim in performed.to_close:
+            await self._engine.ledger.close(claim)
         assert len(performed.pointers) <= 1
         return performed, next(iter(performed.pointers), None)
 
