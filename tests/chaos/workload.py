@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from celery import Celery, chain, chord, group
 
+from tests.chaos.chaos_app import RELAY
+
 Submit = Callable[[Celery], object]
 
 
@@ -39,14 +41,16 @@ AGENTS = {
     "manager": lambda text: f"manager({text})",
     "packer": lambda text: f"packer({text})",
     "everything": lambda text: f"finisher({text})",
+    RELAY: lambda text: f"packer(clerk({text}))",
 }
-"""What each agent answers."""
+"""What each agent answers, and the flow."""
 
 
 def make_items(count: int) -> list[Item]:
     """A mix with about `count` runs, whatever agents start as tools not counted."""
     items: list[Item] = []
-    makers = [*(_single(name) for name in AGENTS), _chain("triage"), _chain("manager"), _chain("packer"), _chord]
+    chains = [_chain(name) for name in ("triage", "manager", "packer", RELAY)]
+    makers = [*(_single(name) for name in AGENTS), *chains, _chord]
     while sum(len(item.run_ids) for item in items) < count:
         items.append(makers[len(items) % len(makers)](f"item-{len(items)}"))
     return items
@@ -82,22 +86,24 @@ def _chain(agent: str) -> Callable[[str], Item]:
 
 
 def _chord(subject: str) -> Item:
-    ids = [f"{subject}-{number}" for number in (1, 2, 3)]
+    ids = [f"{subject}-{number}" for number in (1, 2, 3, 4)]
     body = f"{subject}-gather"
 
     def submit(app: Celery) -> object:
         header = group(
             _agent(app, "clerk", ids[0]).set(task_id=ids[0]),
             _agent(app, "everything", ids[1]).set(task_id=ids[1]),
-            app.signature("chaos.prepare", (ids[2],), task_id=ids[2]),
+            _agent(app, RELAY, ids[2]).set(task_id=ids[2]),
+            app.signature("chaos.prepare", (ids[3],), task_id=ids[3]),
         )
         # The body's id, and the group's: sent again, it is the same chord.
         return chord(header, app.signature("chaos.gather", kwargs={"subject": subject})).set(task_id=body).apply_async()
 
-    answers = {ids[0]: f"clerk({ids[0]})", ids[1]: f"finisher({ids[1]})", ids[2]: f"prepared {ids[2]}"}
+    runs = {task_id: AGENTS[name](task_id) for task_id, name in zip(ids, ("clerk", "everything", RELAY), strict=False)}
+    answers = {**runs, ids[3]: f"prepared {ids[3]}"}
     answers[body] = "gathered " + " + ".join(answers.values())
-    return Item(subject, "chord", submit, ids[:2], answers, [ids[2], body])
+    return Item(subject, "chord", submit, list(runs), answers, [ids[3], body])
 
 
 def _agent(app: Celery, name: str, *args: str) -> object:
-    return app.orchestrator.registry.agent(name).s(*args)  # type: ignore[attr-defined]
+    return app.orchestrator.registry.find(name).s(*args)  # type: ignore[attr-defined]
