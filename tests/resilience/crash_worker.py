@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 
 from celery import Celery
@@ -22,6 +24,8 @@ CONCURRENCY = 8
 CLAIM_SECONDS = 6
 """How long Celery holds its claim to dispatch a chord's body, with the settings below."""
 
+_asking = threading.Lock()
+"""Starting a process asks for the exit codes of all; of two threads that ask for one at once, the later gets a 255."""
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
     # All that a worker would import on its way, the first model call included.
@@ -80,11 +84,31 @@ class Place:
         return app
 
 
-def start_worker(place: Place, point: str | None) -> multiprocessing.process.BaseProcess:
-    """Start a worker; with a point, one that dies there."""
-    process = _processes.Process(target=_work, args=[place, point], daemon=True)
-    process.start()
-    return process
+class Worker:
+    """A worker that has been started; with a point, one that dies there."""
+
+    def __init__(self, place: Place, point: str | None) -> None:
+        self._process = _processes.Process(target=_work, args=[place, point], daemon=True)
+        with _asking:
+            self._process.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """`None` while it runs."""
+        with _asking:
+            return self._process.exitcode
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Block until it has ended, or the time is over."""
+        connection.wait([self._process.sentinel], seconds)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        self._process.kill()
 
 
 def _work(place: Place, point: str | None) -> None:

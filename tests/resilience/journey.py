@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from tests.chaos.chaos_app import RELAY
 from tests.chaos.effects import Effect, read_effects
 from tests.chaos.observer import Observer, SeenRun
 from tests.chaos.scripted_model import ScriptedModel
-from tests.chaos.workload import AGENTS
-from tests.resilience.crash_worker import CLAIM_SECONDS, Place, start_worker
+from tests.chaos.workload import ANSWERS
+from tests.resilience.crash_worker import CLAIM_SECONDS, Place, Worker
 from tests.support.stack import wait_until
 
 DEATH_SECONDS = 120.0
@@ -30,8 +29,6 @@ END_SECONDS = 180.0
 """For a fresh worker to start, the lease (5 or 8 s) to lapse and all to be delivered; seconds more, at most."""
 STOP_SECONDS = 60.0
 SIDE_BY_SIDE = 8
-KILLED = (-9, 255)
-"""Exit codes. A fork server says 255 where two threads ask for a code at once: starting a process asks for all."""
 SUBJECT = "item-1"
 BUDGET = {"tokens": 1_000_000, "turns": 1_000, "tool_calls": 1_000}
 """More than anything here spends: the ledger counts."""
@@ -117,20 +114,20 @@ def _travel(case: Case, name: str, redis_url: str, folder: Path) -> Journey:
 
 def _go(case: Case, place: Place, app: Celery, observer: Observer, model: ScriptedModel) -> Journey:
     began = time.monotonic()
-    first = start_worker(place, case.point)
+    first = Worker(place, case.point)
     expected = _CANVASES[case.canvas](app)
-    first.join(DEATH_SECONDS)
-    exit_code = first.exitcode
+    first.wait(DEATH_SECONDS)
+    exit_code = first.exit_code
     first.kill()
-    second = start_worker(place, None)
+    second = Worker(place, None)
     try:
         _wait_for_end(observer, expected, second)
         seconds = time.monotonic() - began
     finally:
         second.terminate()
-        second.join(STOP_SECONDS)
+        second.wait(STOP_SECONDS)
         second.kill()
-        second.join()
+        second.wait()
     return Journey(
         case=case,
         has_died=place.bomb_file.exists(),
@@ -148,13 +145,13 @@ def _go(case: Case, place: Place, app: Celery, observer: Observer, model: Script
     )
 
 
-def _wait_for_end(observer: Observer, expected: dict[str, str], worker: BaseProcess) -> None:
+def _wait_for_end(observer: Observer, expected: dict[str, str], worker: Worker) -> None:
     def has_ended() -> bool:
         return len(observer.states(list(expected))) == len(expected) and not observer.due() and observer.is_quiet()
 
     # What has not ended by then is for the test to say.
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: has_ended() or not worker.is_alive(), "all has ended", timeout_seconds=END_SECONDS)
+        wait_until(lambda: has_ended() or worker.exit_code is not None, "all has ended", timeout_seconds=END_SECONDS)
 
 
 # ---- canvases -----------------------------------------------------------------------------------
@@ -168,7 +165,7 @@ def _submit_chain(app: Celery) -> dict[str, str]:
         _agent(app, "everything", budget=BUDGET).set(task_id=ids[1]),
         app.signature("chaos.keep", (SUBJECT,), task_id=ids[2]),
     ).apply_async()
-    answer = AGENTS["everything"](f"prepared {SUBJECT}")
+    answer = ANSWERS["everything"](f"prepared {SUBJECT}")
     return {ids[0]: f"prepared {SUBJECT}", ids[1]: answer, ids[2]: f"kept {answer}"}
 
 
@@ -185,7 +182,7 @@ def _submit_chord(app: Celery) -> dict[str, str]:
 def _submit_packer(app: Celery) -> dict[str, str]:
     """An agent with tools on another queue."""
     app.orchestrator.submit("packer", SUBJECT, run_id=SUBJECT, budget=BUDGET)  # type: ignore[attr-defined]
-    return {SUBJECT: AGENTS["packer"](SUBJECT)}
+    return {SUBJECT: ANSWERS["packer"](SUBJECT)}
 
 
 def _submit_relay(app: Celery) -> dict[str, str]:
@@ -195,7 +192,7 @@ def _submit_relay(app: Celery) -> dict[str, str]:
         _agent(app, RELAY, SUBJECT, budget=BUDGET).set(task_id=SUBJECT),
         app.signature("chaos.keep", (SUBJECT,), task_id=keep),
     ).apply_async()
-    answer = AGENTS[RELAY](SUBJECT)
+    answer = ANSWERS[RELAY](SUBJECT)
     return {SUBJECT: answer, keep: f"kept {answer}"}
 
 
