@@ -35,7 +35,7 @@ class Item:
         return list(self.answers)[-1]
 
 
-AGENTS = {
+ANSWERS = {
     "clerk": lambda text: f"clerk({text})",
     "triage": lambda text: f"closer({text})",
     "manager": lambda text: f"manager({text})",
@@ -50,7 +50,7 @@ def make_items(count: int) -> list[Item]:
     """A mix with about `count` runs, whatever agents start as tools not counted."""
     items: list[Item] = []
     chains = [_chain(name) for name in ("triage", "manager", "packer", RELAY)]
-    makers = [*(_single(name) for name in AGENTS), *chains, _chord]
+    makers = [*(_single(name) for name in ANSWERS), *chains, _chord]
     while sum(len(item.run_ids) for item in items) < count:
         items.append(makers[len(items) % len(makers)](f"item-{len(items)}"))
     return items
@@ -61,7 +61,7 @@ def _single(agent: str) -> Callable[[str], Item]:
         def submit(app: Celery) -> object:
             return app.orchestrator.submit(agent, subject, run_id=subject)  # type: ignore[attr-defined]
 
-        return Item(subject, agent, submit, [subject], {subject: AGENTS[agent](subject)})
+        return Item(subject, agent, submit, [subject], {subject: ANSWERS[agent](subject)})
 
     return make
 
@@ -78,7 +78,7 @@ def _chain(agent: str) -> Callable[[str], Item]:
                 app.signature("chaos.keep", (subject,), task_id=last),
             ).apply_async()
 
-        answer = AGENTS[agent](f"prepared {subject}")
+        answer = ANSWERS[agent](f"prepared {subject}")
         answers = {first: f"prepared {subject}", run_id: answer, third: f"kept {answer}", last: f"kept kept {answer}"}
         return Item(subject, f"chain of {agent}", submit, [run_id], answers, [first, third, last])
 
@@ -86,23 +86,20 @@ def _chain(agent: str) -> Callable[[str], Item]:
 
 
 def _chord(subject: str) -> Item:
-    ids = [f"{subject}-{number}" for number in (1, 2, 3, 4)]
-    body = f"{subject}-gather"
+    runs = {f"{subject}-{number}": name for number, name in enumerate(("clerk", "everything", RELAY), start=1)}
+    prepared, body = f"{subject}-4", f"{subject}-gather"
 
     def submit(app: Celery) -> object:
         header = group(
-            _agent(app, "clerk", ids[0]).set(task_id=ids[0]),
-            _agent(app, "everything", ids[1]).set(task_id=ids[1]),
-            _agent(app, RELAY, ids[2]).set(task_id=ids[2]),
-            app.signature("chaos.prepare", (ids[3],), task_id=ids[3]),
+            *(_agent(app, name, run_id).set(task_id=run_id) for run_id, name in runs.items()),
+            app.signature("chaos.prepare", (prepared,), task_id=prepared),
         )
         # The body's id, and the group's: sent again, it is the same chord.
         return chord(header, app.signature("chaos.gather", kwargs={"subject": subject})).set(task_id=body).apply_async()
 
-    runs = {task_id: AGENTS[name](task_id) for task_id, name in zip(ids, ("clerk", "everything", RELAY), strict=False)}
-    answers = {**runs, ids[3]: f"prepared {ids[3]}"}
+    answers = {**{run_id: ANSWERS[name](run_id) for run_id, name in runs.items()}, prepared: f"prepared {prepared}"}
     answers[body] = "gathered " + " + ".join(answers.values())
-    return Item(subject, "chord", submit, list(runs), answers, [ids[3], body])
+    return Item(subject, "chord", submit, list(runs), answers, [prepared, body])
 
 
 def _agent(app: Celery, name: str, *args: str) -> object:

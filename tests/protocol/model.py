@@ -166,8 +166,7 @@ class Model(Pauses):
         worker = state.workers[index]
         state, rest = self._publish(state, worker.todo[0]), worker.todo[1:]
         run = state.runs[worker.run]
-        is_to_confirm = run.outcome and run.step == worker.step and run.status != DONE
-        after = "confirm" if is_to_confirm else "ack"
+        after = "confirm" if run.outcome and run.step == worker.step and run.status != DONE else "ack"
         return self.put(state, index, worker._replace(todo=rest, pc="publish" if rest else after))
 
     def _publish(self, state: State, step: Step) -> State:

@@ -27,6 +27,7 @@ from orchestrator.usage import Usage
 
 RUN = "run"
 CHILD = "run:child"
+FACTS = Outcome(kind="answer", output="Facts.", agent="facts")
 BEGAN = 1_000.0
 
 
@@ -77,12 +78,10 @@ def flow_invoked(flow: str, step: int, *, after_release: bool = False, in_passin
 
 def refine_story() -> Story:
     """A flow of one agent and a refine: one step starts members in passing, the last leaves itself to a task."""
-    story = Story().add(given("blog", "tea")).add(flow_invoked("blog", 1)).add(Parked(waits={"1.facts": CHILD}))
-    facts = Outcome(kind="answer", output="Facts.", agent="facts")
-    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=facts)).add(flow_invoked("blog", 2, in_passing=True))
+    story = _facts_story()
     choices = (Choice(place="2.refine", text="round 1 has not passed"),)
     story.add(Parked(waits={"2.refine/draft[2]": f"{CHILD}2"}, choices=choices))
-    story.add(ChildEnded(call_id="2.refine/draft[2]", child=f"{CHILD}2", outcome=facts))
+    story.add(ChildEnded(call_id="2.refine/draft[2]", child=f"{CHILD}2", outcome=FACTS))
     story.add(flow_invoked("blog", 3, in_passing=True)).add(flow_invoked("blog", 3, after_release=True))
     won = (Choice(place="2.refine", text="passed in round 2"),)
     return story.add(Outcome(kind="answer", output="A post.", agent="blog", choices=won))
@@ -90,10 +89,14 @@ def refine_story() -> Story:
 
 def passing_story() -> Story:
     """A flow that ends in passing, with its last member."""
+    return _facts_story().add(Outcome(kind="answer", output="Facts.", agent="blog"))
+
+
+def _facts_story() -> Story:
+    """A flow whose first member has ended, and whose next step is taken in passing."""
     story = Story().add(given("blog", "tea")).add(flow_invoked("blog", 1)).add(Parked(waits={"1.facts": CHILD}))
-    facts = Outcome(kind="answer", output="Facts.", agent="facts")
-    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=facts)).add(flow_invoked("blog", 2, in_passing=True))
-    return story.add(Outcome(kind="answer", output="Facts.", agent="blog"))
+    story.add(ChildEnded(call_id="1.facts", child=CHILD, outcome=FACTS))
+    return story.add(flow_invoked("blog", 2, in_passing=True))
 
 
 def given(agent: str, text: str, call: ToolCall | None = None) -> RunInput:

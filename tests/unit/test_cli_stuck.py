@@ -144,13 +144,18 @@ def test_one_run_is_explained(waiting: Waiting, worker: str | None, expected: st
     assert expected in text_of(explain(waiting, worker))
 
 
-async def test_runs_are_read_with_what_they_wait_for() -> None:
-    ledger = MemoryLedger(clock=lambda: NOW)
+async def park_on_child(ledger: MemoryLedger) -> None:
+    """A run that waits for another."""
     await ledger.start(new_run("run"))
     claimed = await ledger.claim("run", 1, message_id="m", worker="w1@host")
     assert claimed is not None
     child = new_run(CHILD, parent=("run", "c1"))
     await ledger.park(claimed, claimed.size, [Parked(waits={"c1": CHILD})], children=[child], note="asks")
+
+
+async def test_runs_are_read_with_what_they_wait_for() -> None:
+    ledger = MemoryLedger(clock=lambda: NOW)
+    await park_on_child(ledger)
 
     found = {waiting.run.run_id: waiting for waiting in await inspect_runs(ledger)}
     one = await inspect_run(ledger, "run")
@@ -176,11 +181,7 @@ class ChildEndsMeanwhile(MemoryLedger):
 
 async def test_a_run_whose_child_ends_while_it_is_read_is_not_stuck() -> None:
     ledger = ChildEndsMeanwhile(clock=lambda: NOW)
-    await ledger.start(new_run("run"))
-    claimed = await ledger.claim("run", 1, message_id="m", worker="w1@host")
-    assert claimed is not None
-    child = new_run(CHILD, parent=("run", "c1"))
-    await ledger.park(claimed, claimed.size, [Parked(waits={"c1": CHILD})], children=[child], note="asks")
+    await park_on_child(ledger)
 
     found = await inspect_run(ledger, "run")
 
