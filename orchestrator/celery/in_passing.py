@@ -35,11 +35,11 @@ def deliver_in_passing(member: InvocationTask, flow: Performed) -> None:
 def _trace(member: InvocationTask, flow: Performed, claim: Claim) -> None:
     note = f"ended with {member.name}"
     pointer = Pointer(claim.run_id, claim.step, claim.task, None, claim.priority, note, claim.continuation)
-    message = make_step_message(member.app, pointer)
+    message = make_step_message(member.app, pointer, has_event=True)
     args, kwargs, _ = message.body
     task_id = message.headers["id"]
     events = _Events(member, task_id)
-    events.send("task-received", **{name: value for name, value in message.sent_event.items() if name != "uuid"})
+    events.send("task-received", **message.sent_event)
     events.send("task-started")
     task = member.app.tasks[claim.task]
     request = {**_make_request(member, message, claim.priority), "performed": flow}
@@ -74,13 +74,17 @@ class _Events:
         self._task_id = task_id
 
     def send(self, type: str, **fields: Any) -> None:
-        """Into the worker's batch; from a pool's process, which has none, at once."""
-        publisher = self._member.orchestrator.publisher
+        """Send an event. One that cannot be sent keeps nothing from being delivered."""
         try:
-            if publisher.events:
-                publisher.events.send(type, uuid=self._task_id, **fields)
-            elif publisher.tells_of_tasks:
-                with self._member.app.events.default_dispatcher(hostname=self._member.request.hostname) as dispatcher:
-                    dispatcher.send(type, uuid=self._task_id, **fields)
+            self._send(type, {"uuid": self._task_id, **fields})
         except Exception as error:
             logger.warning("Event %s of task %s cannot be sent: %r", type, self._task_id, error)
+
+    def _send(self, type: str, fields: dict[str, Any]) -> None:
+        """Into the worker's batch; from a pool's process, which has none, at once."""
+        publisher = self._member.orchestrator.publisher
+        if publisher.events:
+            publisher.events.send(type, **fields)
+        elif publisher.tells_of_tasks:
+            with self._member.app.events.default_dispatcher(hostname=self._member.request.hostname) as dispatcher:
+                dispatcher.send(type, **fields)

@@ -61,23 +61,21 @@ class CeleryPublisher:
     def _send(self, producer: Any, pointer: Pointer) -> None:
         """Not by `send_task`: in a producer, that subscribes to the result of every step and never unsubscribes."""
         amqp = self._app.amqp
-        message = make_step_message(self._app, pointer)
+        message = make_step_message(self._app, pointer, has_event=self._app.conf.task_send_sent_event)
         route = amqp.router.route(_options(pointer), pointer.task, (), message.body[1])
-        if not self._app.conf.task_send_sent_event:
-            message = message._replace(sent_event=None)
         amqp.send_task_message(
             producer, pointer.task, message, serializer="json", event_dispatcher=self.events, **route
         )
 
 
-def make_step_message(app: Celery, pointer: Pointer) -> Any:
-    """What Celery sends for a step: headers, properties, body, and the fields of the event that says so."""
+def make_step_message(app: Celery, pointer: Pointer, *, has_event: bool) -> Any:
+    """What Celery sends for a step: headers, properties, body, and an event's fields."""
     continuation = write_continuation(pointer.continuation)
     return app.amqp.create_task_message(
         task_id(pointer.run_id, pointer.step),
         pointer.task,
         kwargs=write_step(pointer),
-        create_sent_event=True,
+        create_sent_event=has_event,
         parent_id=_parent_of(pointer),
         argsrepr=f"({pointer.note!r},)",
         kwargsrepr=f"{{'run': {pointer.run_id!r}, 'step': {pointer.step}}}",

@@ -83,11 +83,14 @@ def describe_event(event: Event, run: RunNode) -> str:
         case BudgetNotice():
             return describe_notice(entry)
         case Outcome():
-            took = format_seconds(event.at - run.began_at)
-            said = f"{run.state} after {took}: {clip(outcome_text(run), 160)}"
-            return _describe_passing(run) + _after(entry.choices, said)
+            return _describe_outcome(entry, run, event.at)
         case _:
             assert_never(entry)
+
+
+def _describe_outcome(entry: Outcome, run: RunNode, at: float) -> str:
+    said = f"{run.state} after {format_seconds(at - run.began_at)}: {clip(outcome_text(run), 160)}"
+    return _describe_passing(run) + _after(entry.choices, said)
 
 
 def _describe_output(entry: Output, run: RunNode) -> str:
