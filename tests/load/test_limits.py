@@ -45,7 +45,8 @@ def test_slots_of_a_killed_worker_are_free_again(tmp_path: Path) -> None:
 
 def test_runs_that_wait_hold_no_message_and_outlive_all_workers(tmp_path: Path) -> None:
     with ModelServer(handler=lambda body, path: [message("yes")]) as server:
-        limits = environment(server, {"requests_per_minute": 12}, ORCHESTRATOR_LEASE_SECONDS="10")
+        # One in ten seconds: three are parked for long enough to be seen on a busy machine.
+        limits = environment(server, {"requests_per_minute": 6}, ORCHESTRATOR_LEASE_SECONDS="10")
         with Stack(tmp_path, app=APP, environment=limits) as stack:
             first = stack.start_worker("first")
             submit(stack, {"a": 5})
